@@ -1,0 +1,61 @@
+/** The card that every model folder holds beside its file: what the model is, takes, gives, and was measured to do. */
+import * as v from 'valibot';
+
+const text = v.pipe(v.string(), v.minLength(1));
+const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
+
+export const ModelCardSchema = v.strictObject({
+  schema: v.literal(1),
+  id: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]*$/)),
+  name: text,
+  version: text,
+  task: v.picklist(['classification', 'segmentation']),
+  /** Name of the model file, beside the card. */
+  file: text,
+  /** SHA-256 of that file, lower-case hexadecimal. */
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  intendedUse: text,
+  input: v.strictObject({
+    name: text,
+    layout: v.literal('NCHW'),
+    channels: v.picklist([1, 3]),
+    height: positiveInteger,
+    width: positiveInteger,
+    /** `squeeze`: the whole image is resized to height x width, its aspect not kept. */
+    fit: v.literal('squeeze'),
+    /** `triangle`: bilinear with antialiasing, the filter widened by the scale. */
+    filter: v.literal('triangle'),
+    /** Display values in [0, 1] become (value - mean) / std. */
+    mean: v.number(),
+    std: v.pipe(v.number(), v.gtValue(0)),
+  }),
+  output: v.strictObject({
+    name: text,
+    /** What turns the output into probabilities; `none` where it already is one. */
+    activation: v.picklist(['softmax', 'sigmoid', 'none']),
+    labels: v.pipe(v.array(text), v.minLength(1)),
+  }),
+  /** Classification: which label counts as positive, from which probability on, and where that number comes from. */
+  decision: v.optional(
+    v.strictObject({
+      positive: text,
+      negative: text,
+      threshold: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+      source: text,
+    }),
+  ),
+  training: v.strictObject({ data: text, procedure: text }),
+  performance: v.array(
+    v.strictObject({
+      data: text,
+      images: positiveInteger,
+      measures: v.record(v.string(), v.number()),
+      note: v.optional(text),
+    }),
+  ),
+  limits: v.pipe(v.array(text), v.minLength(1)),
+  licence: text,
+  attribution: text,
+});
+
+export type ModelCard = v.InferOutput<typeof ModelCardSchema>;
