@@ -1,0 +1,127 @@
+/** Resampling and smoothing of row-major float images. Pixel centres lie at (i + 0.5): borders, not centres, align. */
+
+interface Taps {
+  /** First input index of each output sample, and its normalised weights. */
+  start: Int32Array;
+  weights: Float64Array[];
+}
+
+/**
+ * The triangle filter of one axis: half-width max(1, scale) input pixels about the output sample's centre; weights are
+ * renormalised where the filter leaves the image. Agrees with Pillow's BILINEAR and torchvision's `antialias=True`.
+ */
+function triangleTaps(length: number, outLength: number): Taps {
+  const scale = length / outLength;
+  const support = Math.max(scale, 1);
+  const start = new Int32Array(outLength);
+  const weights = Array.from({ length: outLength }, (_, i) => {
+    const centre = (i + 0.5) * scale;
+    const first = Math.max(0, Math.floor(centre - support + 0.5));
+    const end = Math.min(length, Math.floor(centre + support + 0.5));
+    start[i] = first;
+    const taps = Float64Array.from({ length: end - first }, (_unused, k) =>
+      Math.max(0, 1 - Math.abs(first + k + 0.5 - centre) / support),
+    );
+    const sum = taps.reduce((total, weight) => total + weight, 0);
+    return taps.map((weight) => weight / sum);
+  });
+  return { start, weights };
+}
+
+/**
+ * Resizes by a separable triangle filter, widened by the scale when shrinking (antialiasing); when enlarging it is plain
+ * bilinear interpolation with the border repeated.
+ * @param values [rows, columns]
+ * @returns [outRows, outColumns]
+ */
+export function resizeTriangle(
+  values: Float32Array,
+  rows: number,
+  columns: number,
+  outRows: number,
+  outColumns: number,
+): Float32Array {
+  if (rows === outRows && columns === outColumns) return values.slice();
+  const horizontal = triangleTaps(columns, outColumns);
+  const vertical = triangleTaps(rows, outRows);
+
+  const squeezed = new Float64Array(rows * outColumns);
+  for (let column = 0; column < outColumns; column++) {
+    const first = horizontal.start[column] ?? 0;
+    const weights = horizontal.weights[column] ?? new Float64Array();
+    for (let row = 0; row < rows; row++) {
+      const offset = row * columns + first;
+      let sum = 0;
+      for (let k = 0; k < weights.length; k++) sum += (weights[k] ?? 0) * (values[offset + k] ?? 0);
+      squeezed[row * outColumns + column] = sum;
+    }
+  }
+
+  const resized = new Float32Array(outRows * outColumns);
+  const line = new Float64Array(outColumns);
+  for (let row = 0; row < outRows; row++) {
+    const first = vertical.start[row] ?? 0;
+    line.fill(0);
+    (vertical.weights[row] ?? []).forEach((weight, k) => {
+      const offset = (first + k) * outColumns;
+      for (let column = 0; column < outColumns; column++) {
+        line[column] = (line[column] ?? 0) + weight * (squeezed[offset + column] ?? 0);
+      }
+    });
+    resized.set(line, row * outColumns);
+  }
+  return resized;
+}
+
+/** Index of the sample that stands at `index` when the image is reflected about its borders: d c b a | a b c d | d c b a. */
+function reflect(index: number, length: number): number {
+  const period = 2 * length;
+  const wrapped = ((index % period) + period) % period;
+  return wrapped < length ? wrapped : period - 1 - wrapped;
+}
+
+/**
+ * Gaussian blur, separable, reflected at the border, cut off at four standard deviations: `scipy.ndimage.gaussian_filter`
+ * with its defaults.
+ * @param values [rows, columns]
+ * @param sigma standard deviation in pixels; 0 copies
+ * @returns [rows, columns]
+ */
+export function gaussianBlur(
+  values: Float32Array,
+  rows: number,
+  columns: number,
+  sigma: number,
+): Float32Array {
+  if (sigma <= 0) return values.slice();
+  const radius = Math.floor(4 * sigma + 0.5);
+  const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
+    Math.exp(-0.5 * ((i - radius) / sigma) ** 2),
+  );
+  const total = kernel.reduce((sum, weight) => sum + weight, 0);
+
+  const pass = (
+    source: Float32Array | Float64Array,
+    lines: number,
+    length: number,
+    lineStep: number,
+    step: number,
+  ) => {
+    const blurred = new Float64Array(source.length);
+    const indices = Int32Array.from(
+      { length: length + 2 * radius },
+      (_, i) => reflect(i - radius, length) * step,
+    );
+    for (let line = 0; line < lines; line++) {
+      const base = line * lineStep;
+      for (let i = 0; i < length; i++) {
+        let sum = 0;
+        for (let k = 0; k < kernel.length; k++)
+          sum += (kernel[k] ?? 0) * (source[base + (indices[i + k] ?? 0)] ?? 0);
+        blurred[base + i * step] = sum / total;
+      }
+    }
+    return blurred;
+  };
+  return Float32Array.from(pass(pass(values, columns, rows, 1, columns), rows, columns, columns, 1));
+}
