@@ -175,7 +175,9 @@ function socketChannel(socket: WebSocket): Channel {
     },
     onMessage: (listener) => {
       socket.on('message', (data, isBinary) => {
-        if (data instanceof ArrayBuffer) listener(isBinary ? data : new TextDecoder().decode(data));
+        // ws hands text over as a Buffer, whatever the binary type.
+        if (!isBinary && Buffer.isBuffer(data)) listener(data.toString('utf8'));
+        else if (data instanceof ArrayBuffer) listener(data);
       });
     },
     onClose: (listener) => {
