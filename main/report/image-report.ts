@@ -1,0 +1,123 @@
+/** The report of one explained image (CLINICAL.md 4). */
+import { columns, facts, stack, text, type Block, type Fact } from './block.ts';
+import { writeAttribution } from './attribution-section.ts';
+import { writeBaselines } from './baselines-section.ts';
+import { writeFirstPage } from './first-page.ts';
+import { writeLungCheck } from './lungs-section.ts';
+import { list, writeModel } from './model-section.ts';
+import { duration, percent, stated, timestamp } from './numbers.ts';
+import { Paper } from './paper.ts';
+import { identity, type Identity } from './patient.ts';
+import type { ReportData, WrittenDocument } from './report-data.ts';
+import { section } from './section.ts';
+import { color, size } from './theme.ts';
+import { noticeOf } from './words.ts';
+
+/** @returns the PDF; the same data give the same bytes */
+export async function writeReport(data: ReportData): Promise<WrittenDocument> {
+  const who = identity(data.entry, data.maskPatient);
+  const paper = new Paper({
+    title: 'Pathlight report: what moved the score',
+    subject: `Integrated Gradients of the model ${data.card.id}`,
+    createdAt: data.createdAt,
+    app: data.result.app,
+    running: {
+      left: data.maskPatient
+        ? 'Patient masked'
+        : `${who.names.join('  ')} \u00b7 ID ${who.id} \u00b7 study of ${who.studyDate}`,
+      right: `${data.result.target}, baseline ${data.result.baseline}`,
+    },
+    notice: noticeOf(data.card),
+  });
+  writeFirstPage(paper, data, who);
+  writeWarnings(paper, data);
+  writeAttribution(paper, data);
+  writeBaselines(paper, data);
+  writeLungCheck(paper, data);
+  writeModel(paper, 'The model', data.card);
+  if (data.lungs !== null) writeModel(paper, 'The lungs model', data.lungs.card);
+  writeProvenance(paper, data, who);
+  const missing = paper.typesetter.missing;
+  const bytes = await paper.finish();
+  return {
+    bytes,
+    pages: paper.pages,
+    warnings: missing.length === 0 ? [] : [missingCharacters(missing)],
+  };
+}
+
+function missingCharacters(missing: readonly string[]): string {
+  return `No font holds ${missing.join(', ')}: printed as the code in brackets.`;
+}
+
+function writeWarnings(paper: Paper, data: ReportData): void {
+  const severity = { alert: color.red, warning: color.amber, info: color.ink } as const;
+  const flags = data.result.flags.map((flag) =>
+    text(paper, 'P', `${flag.severity.toUpperCase()}  ${flag.text}`, {
+      size: size.body,
+      weight: flag.severity === 'info' ? 'regular' : 'semibold',
+      color: severity[flag.severity],
+    }),
+  );
+  const warnings: Block[] = data.entry.warnings.length === 0 ? [] : [list(paper, data.entry.warnings)];
+  const none = text(paper, 'P', 'None.', { size: size.body });
+  section(
+    paper,
+    'Warnings and flags',
+    flags.length + warnings.length === 0 ? [none] : [...flags, ...warnings],
+    3,
+  );
+}
+
+function writeProvenance(paper: Paper, data: ReportData, who: Identity): void {
+  const { entry, result } = data;
+  const { device, parameters } = result;
+  const missing = paper.typesetter.missing;
+  const left: Fact[] = [
+    { label: 'Study UID', value: who.studyInstanceUid },
+    { label: 'Series UID', value: who.seriesInstanceUid },
+    { label: 'SOP Instance UID', value: who.sopInstanceUid },
+    { label: 'File', value: who.file },
+    { label: 'Image SHA-256', value: stated(result.image.sha256) },
+    { label: 'Frame', value: `${result.image.frame + 1} of ${entry.frames}` },
+    {
+      label: 'Pixels',
+      value: `${entry.rows} rows \u00d7 ${entry.columns} columns, ${entry.bitsStored} bits stored`,
+    },
+    {
+      label: 'Transfer syntax',
+      value: `${stated(entry.transferSyntax.name)} (${stated(entry.transferSyntax.uid)})`,
+    },
+    { label: 'Manufacturer', value: stated(entry.manufacturer) },
+  ];
+  const right: Fact[] = [
+    { label: 'Written', value: timestamp(data.createdAt) },
+    { label: 'Pathlight', value: `version ${result.app.version}, commit ${stated(result.app.commit)}` },
+    { label: 'Model SHA-256', value: result.model.sha256 },
+    ...(result.lungs === null ? [] : [{ label: 'Lungs SHA-256', value: result.lungs.model.sha256 }]),
+    {
+      label: 'Device',
+      value: `${device.provider}, ${device.threads} ${device.threads === 1 ? 'thread' : 'threads'}`,
+    },
+    { label: 'Runtime', value: stated(device.runtime) },
+    { label: 'Computing time', value: duration(result.seconds) },
+    {
+      label: 'Parameters',
+      value: `gap tolerance ${percent(parameters.gapTolerance)}, map tolerance ${percent(parameters.mapTolerance)}, at most ${parameters.maxEvaluations} evaluations${parameters.blurSigma === null ? '' : `, blur \u03c3 ${parameters.blurSigma} input pixels`}`,
+    },
+    ...(missing.length === 0
+      ? []
+      : [{ label: 'Characters', value: missingCharacters(missing), color: color.amber }]),
+  ];
+  section(paper, 'Provenance', [
+    stack([
+      columns(
+        [
+          { share: 1, block: facts(paper, left, 0.27) },
+          { share: 1, block: facts(paper, right, 0.27) },
+        ],
+        20,
+      ),
+    ]),
+  ]);
+}

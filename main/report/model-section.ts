@@ -1,0 +1,70 @@
+/** What a model's card says; nothing is left out silently. */
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import { columns, facts, heading, stack, text, type Block, type Fact } from './block.ts';
+import { integer, notStated, stated } from './numbers.ts';
+import type { Paper } from './paper.ts';
+import { section } from './section.ts';
+import { size } from './theme.ts';
+
+export function writeModel(paper: Paper, title: string, card: ModelCard): void {
+  const { input, output, decision } = card;
+  const left: Fact[] = [
+    { label: 'Name', value: `${card.name}, version ${card.version}`, strong: true },
+    { label: 'Identifier', value: card.id },
+    { label: 'SHA-256', value: card.sha256 },
+    { label: 'Intended use', value: stated(card.intendedUse) },
+    {
+      label: 'Input',
+      value: `${input.channels} \u00d7 ${input.height} \u00d7 ${input.width} (${input.layout}, \u201c${input.name}\u201d): the whole image squeezed to size, aspect not kept, by an antialiased ${input.filter} filter; then (display value \u2212 ${input.mean}) / ${input.std}`,
+    },
+    {
+      label: 'Output',
+      value: `${output.labels.join(', ')} (\u201c${output.name}\u201d), activation ${output.activation}`,
+    },
+    {
+      label: 'Threshold',
+      value:
+        decision === undefined
+          ? notStated
+          : `${decision.threshold} on ${decision.positive}, else ${decision.negative}. ${decision.source}`,
+    },
+  ];
+  const right: Fact[] = [
+    { label: 'Training data', value: stated(card.training.data) },
+    { label: 'Training', value: stated(card.training.procedure) },
+    ...(card.performance.length === 0
+      ? [{ label: 'Performance', value: 'not stated by the model\u2019s author' }]
+      : card.performance.map((performance) => ({
+          label: 'Performance',
+          value: performanceText(performance),
+        }))),
+    { label: 'Licence', value: stated(card.licence) },
+    { label: 'Attribution', value: stated(card.attribution) },
+  ];
+  section(paper, title, [
+    columns(
+      [
+        { share: 1, block: facts(paper, left, 0.24) },
+        { share: 1, block: facts(paper, right, 0.24) },
+      ],
+      20,
+    ),
+    stack([heading(paper, 'Limits stated by the model\u2019s author', 'H3'), list(paper, card.limits)]),
+  ]);
+}
+
+function performanceText({ data, images, measures, note }: ModelCard['performance'][number]): string {
+  const values = Object.entries(measures).map(([name, value]) => `${name} ${value}`);
+  return `${data}, ${integer(images)} images: ${values.join(', ')}${note === undefined ? '' : `. ${note}`}`;
+}
+
+/** Items with a dot. */
+export function list(
+  paper: Paper,
+  items: readonly string[],
+  style: { size?: number; color?: string } = {},
+): Block {
+  const rows = items.map((item) => text(paper, 'LI', `\u2022  ${item}`, { size: size.body, ...style }));
+  const all = stack(rows, 1.5);
+  return { measure: all.measure, draw: (x, y, width) => paper.within('L', () => all.draw(x, y, width)) };
+}

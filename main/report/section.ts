@@ -1,0 +1,16 @@
+/** A part of a document: a heading and what stands under it. */
+import { heading, type Block } from './block.ts';
+import type { Paper } from './paper.ts';
+import { contentWidth } from './theme.ts';
+
+/** Flows the blocks down the pages; the heading stays with the first of them. */
+export function section(paper: Paper, title: string, blocks: readonly Block[], gap = 9): void {
+  paper.within('Sect', () => {
+    paper.space(16);
+    paper.flow(heading(paper, title), blocks[0]?.measure(contentWidth) ?? 0);
+    blocks.forEach((block, i) => {
+      if (i > 0) paper.space(gap);
+      paper.flow(block);
+    });
+  });
+}

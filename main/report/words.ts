@@ -1,0 +1,46 @@
+/** The sentences that both documents must say the same way. */
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import type { BaselineName } from '../../core/contract/result.ts';
+import type { Scalar } from '../../core/attribution/model.ts';
+
+export const notADevice = 'Not a medical device; not for diagnosis.';
+
+/** At the foot of every page. */
+export function noticeOf(card: ModelCard): string {
+  const demonstration = [card.intendedUse, ...card.limits].some((said) => /demonstration model/i.test(said));
+  return `${demonstration ? 'Demonstration model \u2013 not for clinical use' : 'Not for clinical use'}. ${notADevice}`;
+}
+
+export function methodLimits(baseline: BaselineName): string {
+  return `Integrated Gradients show what changed the score relative to the ${baseline} baseline; they do not localise disease.`;
+}
+
+export const lungCheckLimits =
+  'A check that can fail, never a proof: attribution outside the lungs shows that something else moved the score; ' +
+  'attribution inside them does not show that the model looked at disease, or that it is right ' +
+  '(Viviano et al., \u201cSaliency is a possible red herring when diagnosing poor generalization\u201d, ICLR 2021).';
+
+export const lungMaskLimits =
+  'The masks include the heart and the retro-cardiac lung: \u201cin the lungs\u201d means in that region.';
+
+/** What f is. */
+export function scalarName(scalar: Scalar, card: ModelCard): string {
+  const { activation } = card.output;
+  const names: Record<Scalar, string> = {
+    logit: `logit: the model\u2019s output before the ${activation === 'none' ? 'activation' : activation}`,
+    probability: `probability, after the ${activation === 'none' ? 'activation' : activation}`,
+    'log-probability': 'natural logarithm of the probability',
+  };
+  return names[scalar];
+}
+
+export function baselineDefinition(baseline: BaselineName, blurSigma: number | null): string {
+  const through = 'carried through the same preprocessing as the image';
+  const definitions: Record<BaselineName, string> = {
+    black: `display value 0 at every pixel, ${through}`,
+    white: `display value 1 at every pixel, ${through}`,
+    grey: `display value 0.5 at every pixel, ${through}`,
+    blurred: `the model\u2019s input blurred by a Gaussian of \u03c3 = ${blurSigma === null ? 'a width not stated' : `${blurSigma} input pixels`}`,
+  };
+  return definitions[baseline];
+}
