@@ -1,0 +1,4 @@
+/** Entry of the Electron application. */
+import { runElectronHost } from './host/electron.ts';
+
+runElectronHost();
