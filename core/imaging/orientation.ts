@@ -83,7 +83,9 @@ export function orientationOfCosines(cosines: readonly number[]): Orientation | 
 }
 
 export function oppositeDirection(direction: string): string {
-  return Array.from(direction).map((letter) => opposites[letter] ?? letter).join('');
+  return Array.from(direction)
+    .map((letter) => opposites[letter] ?? letter)
+    .join('');
 }
 
 /** The letters of the picture's four sides as a view shows it. */
