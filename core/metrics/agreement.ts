@@ -1,5 +1,8 @@
 /** How far maps of different baselines agree (CLINICAL 5, row 14). */
 import type { BaselineName } from '../contract/result.ts';
+import { normalNumbers, randomSource } from './random.ts';
+import { averageRanks, rankCorrelation } from './rank-correlation.ts';
+import { intersectionOverUnion, topPixels } from './top-overlap.ts';
 
 export interface Agreement {
   baselines: BaselineName[];
@@ -11,4 +14,78 @@ export interface Agreement {
   null: { rankCorrelation: { mean: number; p95: number }; topOverlap: { mean: number; p95: number } };
   /** Smallest off-diagonal rank correlation >= 0.5 and smallest top overlap >= 0.3. */
   stable: boolean;
+}
+
+/** From here on maps count as stable. The thresholds are ours. */
+const stableFrom = { rankCorrelation: 0.5, topOverlap: 0.3 } as const;
+
+/** The null: every pair of this many maps of independent normal noise, from this seed. */
+const nullMaps = 16;
+const nullSeed = 20_240_229;
+
+/** What a pair is measured by. */
+interface Ordered {
+  ranks: Float64Array;
+  top: Uint8Array;
+}
+
+/**
+ * @param maps each [pixels], signed, all of one size
+ * @returns matrices in the order of the maps; with fewer than two maps, `stable` is false
+ */
+export function agreementOf(maps: readonly { baseline: BaselineName; map: Float32Array }[]): Agreement {
+  const ordered = maps.map(({ map }) => orderOf(map));
+  const matrix = (measure: (a: Ordered, b: Ordered) => number): number[][] =>
+    ordered.map((a, i) => ordered.map((b, j) => (i === j ? 1 : measure(a, b))));
+  const pairs = pairsOf(ordered);
+  return {
+    baselines: maps.map(({ baseline }) => baseline),
+    rankCorrelation: matrix(correlationOf),
+    topOverlap: matrix(overlapOf),
+    null: nullOf(maps[0]?.map.length ?? 0),
+    stable:
+      pairs.length > 0 &&
+      pairs.every(
+        ([a, b]) =>
+          correlationOf(a, b) >= stableFrom.rankCorrelation && overlapOf(a, b) >= stableFrom.topOverlap,
+      ),
+  };
+}
+
+function orderOf(map: Float32Array): Ordered {
+  const magnitude = map.map(Math.abs);
+  return { ranks: averageRanks(magnitude), top: topPixels(magnitude) };
+}
+
+const correlationOf = (a: Ordered, b: Ordered): number => rankCorrelation(a.ranks, b.ranks);
+const overlapOf = (a: Ordered, b: Ordered): number => intersectionOverUnion(a.top, b.top);
+
+function pairsOf<T>(items: readonly T[]): [T, T][] {
+  return items.flatMap((a, i) => items.slice(i + 1).map((b): [T, T] => [a, b]));
+}
+
+/** The null of each number of pixels, which it depends on alone. */
+const nulls = new Map<number, Agreement['null']>();
+
+function nullOf(pixels: number): Agreement['null'] {
+  let computed = nulls.get(pixels);
+  if (computed === undefined) {
+    const random = randomSource(nullSeed);
+    const maps = Array.from({ length: nullMaps }, () => orderOf(normalNumbers(pixels, random)));
+    const pairs = pairsOf(maps);
+    computed = {
+      rankCorrelation: summary(pairs.map(([a, b]) => correlationOf(a, b))),
+      topOverlap: summary(pairs.map(([a, b]) => overlapOf(a, b))),
+    };
+    nulls.set(pixels, computed);
+  }
+  return computed;
+}
+
+function summary(values: readonly number[]): { mean: number; p95: number } {
+  const sorted = values.toSorted((a, b) => a - b);
+  return {
+    mean: values.reduce((sum, value) => sum + value, 0) / values.length,
+    p95: sorted[Math.ceil(0.95 * sorted.length) - 1] ?? 0,
+  };
 }

@@ -1,0 +1,141 @@
+/** What a reader must know about one explanation before reading it: each a check that can fail, none a proof that all is well. */
+import type { ExplanationResult, Flag } from '../contract/result.ts';
+import { borderShare } from './border-share.ts';
+import { evidencePeak } from './evidence-peak.ts';
+import { lungMask } from './lung-check.ts';
+
+/** The maps behind the numbers. */
+export interface FlaggedMaps {
+  /** [height, width] signed. */
+  map: Float32Array;
+  height: number;
+  width: number;
+  /** [height, width] lung probability; null without a lungs model. */
+  lungs: Float32Array | null;
+}
+
+type Facts = Omit<ExplanationResult, 'flags'>;
+type Check = (facts: Facts, maps: FlaggedMaps) => Flag | null;
+
+/** All thresholds but those with a source are ours. */
+const thresholds = {
+  /** CLINICAL 5, row 1: a relative gap beyond it makes a map unusable. */
+  failedGap: 0.1,
+  /** Below this share of the image the mask is not a pair of lungs. */
+  leastLungArea: 0.1,
+  /** A peak this far from the lungs, as a share of the shorter side, is not the mask's inaccuracy or the edge of a lung. */
+  peakDistance: 0.1,
+  /** The disc around the peak holds at least this share of |attribution|: eight times what an even map has there. */
+  peakShare: 0.05,
+  /** CLINICAL 5, row 11. */
+  borderEnrichment: 2,
+} as const;
+
+const checks: readonly Check[] = [
+  notConverged,
+  smallDifference,
+  lungsNotFound,
+  peakOutsideLungs,
+  enrichmentBelowOne,
+  borderEnriched,
+];
+
+/** @returns the flags raised, the most fundamental first */
+export function flagsOf(facts: Facts, maps: FlaggedMaps): Flag[] {
+  return checks.map((check) => check(facts, maps)).filter((flag) => flag !== null);
+}
+
+function notConverged({ converged, evaluations, parameters, ...facts }: Facts): Flag | null {
+  if (converged) return null;
+  const failed = facts.gapRelative !== null && facts.gapRelative > thresholds.failedGap;
+  return {
+    id: 'not-converged',
+    severity: failed ? 'alert' : 'warning',
+    text:
+      `Not converged after ${evaluations} evaluations: the completeness gap is ${number(facts.gap)} ` +
+      `(bound ${number(facts.gapBound)}), and the last refinement changed the map by ${percent(facts.mapChange)} ` +
+      `(bound ${percent(parameters.mapTolerance)}).`,
+  };
+}
+
+function smallDifference({ fx, fb, gapRelative, baseline, scalar }: Facts): Flag | null {
+  if (fx === null || fb === null || gapRelative !== null) return null;
+  return {
+    id: 'small-difference',
+    severity: 'info',
+    text:
+      `The ${baseline} baseline scores almost as the image does (${scalar} ${number(fb)} against ${number(fx)}): ` +
+      'the map shows contributions that cancel, so read it beside those of other baselines.',
+  };
+}
+
+function lungsNotFound({ lungs }: Facts): Flag | null {
+  if (lungs === null || lungs.areaShare >= thresholds.leastLungArea) return null;
+  return {
+    id: 'lungs-not-found',
+    severity: 'warning',
+    text: `The lungs model drew lungs on ${percent(lungs.areaShare)} of the image only: the lung check means nothing here.`,
+  };
+}
+
+function peakOutsideLungs({ lungs }: Facts, maps: FlaggedMaps): Flag | null {
+  if (!hasLungs(lungs) || lungs.peakInside || maps.lungs === null) return null;
+  const peak = evidencePeak(maps.map, maps.height, maps.width);
+  const distance = distanceTo(lungMask(maps.lungs), maps.width, peak);
+  const shorter = Math.min(maps.height, maps.width);
+  if (distance < thresholds.peakDistance * shorter || peak.share < thresholds.peakShare) return null;
+  return {
+    id: 'peak-outside-lungs',
+    severity: 'alert',
+    text:
+      `The strongest evidence lies outside the lungs, ${percent(distance / shorter)} of the image's size away from them ` +
+      `(model input row ${peak.row}, column ${peak.column}): ${percent(peak.share)} of all attribution on ` +
+      `${percent(peak.areaShare)} of the area; look there for a marker, text or a device.`,
+  };
+}
+
+function enrichmentBelowOne({ lungs }: Facts): Flag | null {
+  if (!hasLungs(lungs) || lungs.enrichment >= 1) return null;
+  return {
+    id: 'enrichment-below-one',
+    severity: 'warning',
+    text:
+      `The lungs hold ${percent(lungs.share)} of the attribution on ${percent(lungs.areaShare)} of the area, less than a map that ` +
+      `knows nothing (edge map ${percent(lungs.null.edges)}); 'lungs' here includes the heart and the retro-cardiac lung.`,
+  };
+}
+
+function borderEnriched(_: Facts, { map, height, width }: FlaggedMaps): Flag | null {
+  const { share, areaShare } = borderShare(map, height, width);
+  if (share <= thresholds.borderEnrichment * areaShare) return null;
+  return {
+    id: 'border-share',
+    severity: 'warning',
+    text:
+      `The outer tenth of the image holds ${percent(share)} of the attribution on ${percent(areaShare)} of the area: ` +
+      'look for markers, text and collimator edges.',
+  };
+}
+
+function hasLungs(lungs: Facts['lungs']): lungs is NonNullable<Facts['lungs']> {
+  return lungs !== null && lungs.areaShare >= thresholds.leastLungArea;
+}
+
+/** Pixels from a place to the nearest pixel of the mask, which must hold one. */
+function distanceTo(mask: Uint8Array, width: number, from: { row: number; column: number }): number {
+  let nearest = Infinity;
+  mask.forEach((inside, i) => {
+    if (inside === 0) return;
+    nearest = Math.min(nearest, Math.hypot(Math.floor(i / width) - from.row, (i % width) - from.column));
+  });
+  return nearest;
+}
+
+function percent(value: number | null): string {
+  if (value === null) return 'unknown';
+  return `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
+}
+
+function number(value: number | null): string {
+  return value === null ? 'unknown' : value.toPrecision(3);
+}
