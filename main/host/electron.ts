@@ -75,7 +75,7 @@ export function runElectronHost(): void {
 async function start(): Promise<void> {
   const resources = electron.isPackaged ? process.resourcesPath : electron.getAppPath();
   const paths = pathArguments();
-  const app = await createApp({
+  const app = createApp({
     host: { kind: 'electron', chooseFiles, saveReport },
     initialPaths: paths.length > 0 ? paths : [path.join(resources, 'examples')],
     modelsFolder: path.join(resources, 'models'),

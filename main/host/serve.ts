@@ -39,7 +39,7 @@ async function run(args: string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const app = await createApp({
+  const app = createApp({
     host: browserServices,
     initialPaths: options.paths,
     modelsFolder: options.models,
