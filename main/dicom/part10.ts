@@ -104,6 +104,7 @@ function damaged(message: string, options?: ErrorOptions): PathlightError {
 }
 
 interface MetaInformation {
+  sopClassUid: string | null;
   transferSyntaxUid: string | null;
   /** Where the data set starts. */
   end: number;
@@ -112,17 +113,13 @@ interface MetaInformation {
 /** Group 0002, always explicit little endian (PS3.10 7.1); its end is where the group ends, whatever its length says. */
 function readMeta(bytes: Uint8Array, start: number): MetaInformation {
   const stream = new dicomParser.ByteStream(dicomParser.littleEndianByteArrayParser, bytes, start);
-  const meta: MetaInformation = { transferSyntaxUid: null, end: start };
+  const meta: MetaInformation = { sopClassUid: null, transferSyntaxUid: null, end: start };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   while (stream.position + 8 <= bytes.length && view.getUint16(stream.position, true) === 0x0002) {
     const element = dicomParser.readDicomElementExplicit(stream, []);
-    if (element.tag === 'x00020010') {
-      const uid = latin1(bytes, element.dataOffset, element.dataOffset + element.length).replace(
-        /[\0 ]+$/,
-        '',
-      );
-      if (uid !== '') meta.transferSyntaxUid = uid;
-    }
+    const uid = latin1(bytes, element.dataOffset, element.dataOffset + element.length).replace(/[\0 ]+$/, '');
+    if (element.tag === 'x00020002') meta.sopClassUid = uid;
+    if (element.tag === 'x00020010' && uid !== '') meta.transferSyntaxUid = uid;
     meta.end = stream.position;
   }
   return meta;
@@ -199,6 +196,13 @@ function parse(bytes: Uint8Array, start: number, encoding: Encoding, whole: bool
   }
 }
 
+function refuseNonImage(sopClassUid: string): void {
+  const content = nonImageContent(sopClassUid);
+  if (content !== null) {
+    throw new PathlightError('unsupported', `The file holds ${content}, not an image.`);
+  }
+}
+
 /** Items cost memory out of proportion to their eight bytes. */
 function checkItemCount(bytes: Uint8Array): void {
   const mark = Buffer.from([0xfe, 0xff, 0x00, 0xe0]);
@@ -248,6 +252,7 @@ export async function readDicomFile(source: ByteSource): Promise<DicomFile> {
     throw damaged('The file meta information is damaged.', { cause });
   }
 
+  if (meta.sopClassUid !== null) refuseNonImage(meta.sopClassUid);
   const uid = meta.transferSyntaxUid;
   const named = uid === null ? null : transferSyntax(uid);
   let body = source;
@@ -280,10 +285,7 @@ export async function readDicomFile(source: ByteSource): Promise<DicomFile> {
   let parsed = parse(bytes, position, encoding, bytes.length >= body.size);
   for (;;) {
     const dataset = new Dataset(parsed.elements, bytes, encoding !== 'explicit-be');
-    const content = nonImageContent(dataset.string('x00080016'));
-    if (content !== null) {
-      throw new PathlightError('unsupported', `The file holds ${content}, not an image.`);
-    }
+    refuseNonImage(dataset.string('x00080016'));
     if (parsed.complete) {
       // Native pixels in an encoding other than the one named are in the order that the data set really has.
       const native = named === null || named.pixels.kind === 'native';

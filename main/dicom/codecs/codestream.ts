@@ -98,9 +98,9 @@ export function readCodestreamHeader(fragment: Uint8Array): CodestreamHeader | n
   return bytes[0] === 0xff && bytes[1] === 0xd8 ? readJpegHeader(bytes) : null;
 }
 
-/** Both families end in FFD9; what follows may only be padding. */
+/** Whether the codestream reaches its end marker, which is FFD9 in both families; padding may follow it. */
 export function endsProperly(bytes: Uint8Array): boolean {
   let end = bytes.length;
-  while (end > 0 && bytes[end - 1] === 0) end--;
+  while (end > 0 && (bytes[end - 1] === 0 || bytes[end - 1] === 0xff)) end--;
   return bytes[end - 2] === 0xff && bytes[end - 1] === 0xd9;
 }
