@@ -59,7 +59,11 @@ export type LibraryEvent =
   | { type: 'refused'; refused: RefusedFile }
   | { type: 'done'; images: number; refused: number };
 
-/** Header of `GET /images/ID/frames/N`; the stored values follow it as little-endian uint16. */
+/**
+ * Header of `GET /images/ID/frames/N`, N counted from 0. The body: the header's length in bytes as little-endian uint32, a
+ * multiple of 4; the header as JSON, filled up with spaces; the stored values as little-endian uint16, row-major. Where the
+ * frame cannot be had, the answer is 404 or 422 with an `ErrorReport` as JSON; so for `GET /images/ID/thumbnail`, a PNG.
+ */
 export interface FrameHeader {
   rows: number;
   columns: number;

@@ -1,0 +1,380 @@
+/**
+ * The one way from an image to its explanation, for the window, the command line and the audit: decode, model input,
+ * prediction, Integrated Gradients, lung check, flags.
+ */
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import { blurSigma, makeBaseline } from '../../core/attribution/baselines.ts';
+import type { Scalar } from '../../core/attribution/model.ts';
+import type { AgreementHeader, AssessmentHeader, Frame, MapHeader } from '../../core/contract/calls.ts';
+import { PathlightError } from '../../core/contract/errors.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import type {
+  BaselineName,
+  Convergence,
+  ExplanationResult,
+  LungCheck,
+  Prediction,
+} from '../../core/contract/result.ts';
+import { displayOfModelInput } from '../../core/imaging/model-input.ts';
+import { resizeTriangle } from '../../core/imaging/resample.ts';
+import { type Agreement, agreementOf } from '../../core/metrics/agreement.ts';
+import { flagsOf } from '../../core/metrics/flags.ts';
+import { lungCheck } from '../../core/metrics/lung-check.ts';
+import type { DeviceInfo, Engine } from '../engine/engine.ts';
+import type { ResultKey, ResultStore } from '../store/results.ts';
+import { ByteCache, MemoCache } from './byte-cache.ts';
+import { createImages, type FrameOf, type Images } from './images.ts';
+import type { ModelCatalogue, UsableModel } from './models.ts';
+import { predictionOf, targetOf } from './prediction.ts';
+import type { ApplicationVersion } from './root.ts';
+
+export interface ExplanationRequest extends FrameOf {
+  model: string;
+  /** null: the card's positive label. */
+  target: string | null;
+  scalar: Scalar;
+  baseline: BaselineName;
+}
+
+/** A finished explanation: the result, and the arrays that stand beside it. */
+export interface Explanation {
+  result: ExplanationResult;
+  /** [height, width] attribution, channels summed, signed, in units of the scalar. */
+  map: Float32Array;
+  height: number;
+  width: number;
+  /** [height, width] lung probability; null without a lungs model. */
+  lungs: { card: ModelCard; probability: Float32Array } | null;
+}
+
+/** The integral's own part: what takes long, and is kept. */
+interface Integral extends Convergence {
+  map: Float32Array;
+  seconds: number;
+}
+
+export interface AnalysisOptions {
+  engine: Engine;
+  models: ModelCatalogue;
+  /** null: nothing is kept from one session to the next. */
+  store: ResultStore | null;
+  app: ApplicationVersion;
+}
+
+/** METHODS A2, the project's defaults. */
+const TOLERANCES = { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513 } as const;
+
+const EXPLANATION_BUDGET = 128 * 2 ** 20;
+const LUNGS_BUDGET = 32 * 2 ** 20;
+
+const KeptSchema = v.object({
+  fx: v.nullable(v.number()),
+  fb: v.nullable(v.number()),
+  gap: v.nullable(v.number()),
+  gapRelative: v.nullable(v.number()),
+  gapBound: v.nullable(v.number()),
+  mapChange: v.nullable(v.number()),
+  evaluations: v.number(),
+  converged: v.boolean(),
+  seconds: v.number(),
+});
+
+/** Everything that an explanation needs before its first gradient. */
+interface Prepared {
+  request: ExplanationRequest;
+  model: UsableModel;
+  input: Float32Array;
+  prediction: Prediction;
+  target: { label: string; index: number };
+  device: DeviceInfo;
+  parameters: ExplanationResult['parameters'];
+  imageSha256: string;
+  key: ResultKey;
+}
+
+export class Analysis {
+  readonly images: Images = createImages();
+  readonly #engine: Engine;
+  readonly #models: ModelCatalogue;
+  readonly #store: ResultStore | null;
+  readonly app: ApplicationVersion;
+  readonly #finished = new ByteCache<Explanation>(EXPLANATION_BUDGET);
+  readonly #lungs = new MemoCache<Float32Array>(LUNGS_BUDGET, (probability) => probability.byteLength);
+
+  constructor({ engine, models, store, app }: AnalysisOptions) {
+    this.#engine = engine;
+    this.#models = models;
+    this.#store = store;
+    this.app = app;
+  }
+
+  async predict(of: FrameOf, model: string): Promise<Prediction> {
+    const { card, engine } = await this.#classifier(model);
+    const input = await this.images.input(of, card.input);
+    return predictionOf(card, await this.#engine.run(engine, input));
+  }
+
+  /**
+   * Yields the map after every batch, then the assessment. An explanation that was finished before, in this session or,
+   * with a store, in an earlier one, is yielded at once as its final map and its assessment.
+   */
+  async *explain(
+    request: ExplanationRequest,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Frame<MapHeader | AssessmentHeader>, Explanation, undefined> {
+    const prepared = await this.#prepare(request);
+    throwIfCancelled(signal);
+    const name = nameOf(prepared.key);
+    let explanation = this.#finished.get(name);
+    if (explanation !== undefined) {
+      yield finalMap(explanation);
+    } else {
+      const integral = this.#kept(prepared) ?? (yield* this.#integrate(prepared, signal));
+      explanation = await this.#assess(prepared, integral);
+      this.#finished.set(name, explanation, bytesOf(explanation));
+    }
+    yield assessment(explanation);
+    return explanation;
+  }
+
+  /** The maps of several baselines, one after the other, then how far they agree. */
+  async *compare(
+    request: Omit<ExplanationRequest, 'baseline'>,
+    baselines: readonly BaselineName[],
+    signal?: AbortSignal,
+  ): AsyncGenerator<Frame<MapHeader | AgreementHeader>, void, undefined> {
+    const explanations: Explanation[] = [];
+    for (const baseline of baselines) {
+      const frames = this.explain({ ...request, baseline }, signal);
+      let next = await frames.next();
+      while (next.done !== true) {
+        const { header, data } = next.value;
+        if (header.type === 'map') yield data === undefined ? { header } : { header, data };
+        next = await frames.next();
+      }
+      explanations.push(next.value);
+    }
+    yield { header: { type: 'agreement', agreement: agreementBetween(explanations) } };
+  }
+
+  /** An explanation made before in this session, or undefined. */
+  async finished(request: ExplanationRequest): Promise<Explanation | undefined> {
+    return this.#finished.get(nameOf((await this.#prepare(request)).key));
+  }
+
+  /** Decodes ahead of need; what goes wrong shows when the image's turn comes. */
+  prefetch(of: FrameOf, contract: ModelCard['input']): void {
+    this.images.input(of, contract).catch(() => undefined);
+  }
+
+  async #classifier(id: string): Promise<UsableModel> {
+    const model = await this.#models.find(id);
+    if (model.card.task === 'classification') return model;
+    throw new PathlightError(
+      'bad-request',
+      `The model '${id}' draws regions: it has no score to explain`,
+      'Choose a classification model.',
+    );
+  }
+
+  async #prepare(request: ExplanationRequest): Promise<Prepared> {
+    const model = await this.#classifier(request.model);
+    const { card } = model;
+    const [input, imageSha256, device] = await Promise.all([
+      this.images.input(request, card.input),
+      this.images.sha256(request.image),
+      this.#engine.device(),
+    ]);
+    const prediction = predictionOf(card, await this.#engine.run(model.engine, input));
+    const target = targetOf(card, request.target, prediction);
+    const parameters = parametersOf(card, request.baseline);
+    const { scalar, baseline, frame } = request;
+    const key: ResultKey = {
+      image: imageSha256,
+      frame,
+      model: card.sha256,
+      parameters: sha256(
+        JSON.stringify([card.input, card.output, target.index, scalar, baseline, parameters, device]),
+      ),
+      app: `${this.app.version} ${this.app.commit}`,
+    };
+    return { request, model, input, prediction, target, device, parameters, imageSha256, key };
+  }
+
+  async *#integrate(
+    prepared: Prepared,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Frame<MapHeader>, Integral, undefined> {
+    const { model, input, target, parameters, request } = prepared;
+    const { channels, height, width } = model.card.input;
+    const job = {
+      model: model.engine,
+      x: input,
+      baseline: makeBaseline(request.baseline, input, model.card.input),
+      target: target.index,
+      scalar: request.scalar,
+      gapTolerance: parameters.gapTolerance,
+      mapTolerance: parameters.mapTolerance,
+      maxEvaluations: parameters.maxEvaluations,
+    };
+    for await (const { map, ...state } of this.#engine.explain(job, signal)) {
+      const summed = sumChannels(map, channels);
+      yield { header: { type: 'map', baseline: request.baseline, height, width, ...state }, data: summed };
+      if (!state.final) continue;
+      const integral = { ...convergenceOf(state), map: summed, seconds: state.seconds };
+      this.#keep(prepared, integral);
+      return integral;
+    }
+    throw new PathlightError('engine', 'The computation ended before its final map', 'Start it again.');
+  }
+
+  #keep({ key }: Prepared, { map, ...rest }: Integral): void {
+    this.#store?.put(key, { json: JSON.stringify(rest), map });
+  }
+
+  #kept({ key, model }: Prepared): Integral | undefined {
+    const stored = this.#store?.get(key);
+    if (stored === undefined) return undefined;
+    const { height, width } = model.card.input;
+    const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), KeptSchema), stored.json);
+    if (!parsed.success || stored.map.length !== height * width) return undefined;
+    return { ...parsed.output, map: stored.map };
+  }
+
+  async #assess(prepared: Prepared, integral: Integral): Promise<Explanation> {
+    const { request, model, prediction, target, device, parameters, imageSha256, input } = prepared;
+    const { card } = model;
+    const { height, width } = card.input;
+    const { map, seconds } = integral;
+    const lungs = await this.lungs(request, height, width);
+    const check: LungCheck | null =
+      lungs === null
+        ? null
+        : {
+            ...lungCheck(map, lungs.probability, displayOfModelInput(input, card.input), height, width),
+            model: { id: lungs.card.id, sha256: lungs.card.sha256 },
+          };
+    const { entry } = request.image;
+    const facts: Omit<ExplanationResult, 'flags'> = {
+      image: {
+        file: entry.file,
+        frame: request.frame,
+        sopInstanceUid: entry.sopInstanceUid,
+        sha256: imageSha256,
+      },
+      model: { id: card.id, sha256: card.sha256 },
+      prediction,
+      target: target.label,
+      scalar: request.scalar,
+      method: 'integrated-gradients',
+      quadrature: 'nested-trapezoid',
+      baseline: request.baseline,
+      parameters,
+      ...convergenceOf(integral),
+      device,
+      lungs: check,
+      seconds,
+      app: this.app,
+    };
+    return {
+      result: { ...facts, flags: flagsOf(facts, { map, height, width, lungs: lungs?.probability ?? null }) },
+      map,
+      height,
+      width,
+      lungs,
+    };
+  }
+
+  /** Lung probability of the frame at the given size; null where no segmentation model knows lungs. */
+  async lungs(
+    of: FrameOf,
+    height: number,
+    width: number,
+  ): Promise<{ card: ModelCard; probability: Float32Array } | null> {
+    const model = await this.#models.lungs();
+    if (model === undefined) return null;
+    const { card, engine } = model;
+    const key = `${await this.images.sha256(of.image)} ${of.frame} ${card.sha256}`;
+    const own = await this.#lungs.get(key, async () => {
+      const output = await this.#engine.run(engine, await this.images.input(of, card.input));
+      if (output.length !== card.input.height * card.input.width) {
+        throw new PathlightError(
+          'model-refused',
+          `The model '${card.id}' gives ${output.length} numbers; expected one a pixel of its input`,
+          'Use a model whose output has the size of its input.',
+        );
+      }
+      return card.output.activation === 'sigmoid'
+        ? output.map((logit) => 1 / (1 + Math.exp(-logit)))
+        : output;
+    });
+    return { card, probability: resizeTriangle(own, card.input.height, card.input.width, height, width) };
+  }
+}
+
+export function parametersOf(card: ModelCard, baseline: BaselineName): ExplanationResult['parameters'] {
+  return { ...TOLERANCES, blurSigma: baseline === 'blurred' ? blurSigma(card.input) : null };
+}
+
+export function agreementBetween(explanations: readonly Explanation[]): Agreement {
+  return agreementOf(explanations.map(({ result, map }) => ({ baseline: result.baseline, map })));
+}
+
+function finalMap({ result, map, height, width }: Explanation): Frame<MapHeader> {
+  return {
+    header: {
+      type: 'map',
+      baseline: result.baseline,
+      height,
+      width,
+      ...convergenceOf(result),
+      nodes: result.evaluations,
+      maxEvaluations: result.parameters.maxEvaluations,
+      final: true,
+      seconds: result.seconds,
+      secondsLeft: 0,
+    },
+    data: map,
+  };
+}
+
+function assessment({ result, height, width, lungs }: Explanation): Frame<AssessmentHeader> {
+  return {
+    header: { type: 'assessment', height, width, lungs: result.lungs, flags: result.flags, result },
+    data: lungs?.probability ?? new Float32Array(),
+  };
+}
+
+/** The named fields alone, whatever else the object holds. */
+function convergenceOf(state: Convergence): Convergence {
+  const { fx, fb, gap, gapRelative, gapBound, mapChange, evaluations, converged } = state;
+  return { fx, fb, gap, gapRelative, gapBound, mapChange, evaluations, converged };
+}
+
+/** [channels, pixels] -> [pixels] */
+function sumChannels(map: Float32Array, channels: number): Float32Array {
+  if (channels === 1) return map;
+  const pixels = map.length / channels;
+  return Float32Array.from({ length: pixels }, (_, pixel) => {
+    let sum = 0;
+    for (let channel = 0; channel < channels; channel++) sum += map[channel * pixels + pixel] ?? 0;
+    return sum;
+  });
+}
+
+function bytesOf({ map, lungs }: Explanation): number {
+  return map.byteLength + (lungs?.probability.byteLength ?? 0);
+}
+
+function nameOf(key: ResultKey): string {
+  return JSON.stringify(key);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new PathlightError('cancelled', 'Cancelled');
+}

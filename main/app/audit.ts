@@ -1,0 +1,120 @@
+/** A run over many images, one explanation each, that picks up where an earlier run of the same kind stopped. */
+import { isDeepStrictEqual } from 'node:util';
+import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
+import type { RefusedFile } from '../../core/contract/library.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import type { ExplanationResult } from '../../core/contract/result.ts';
+import { type Analysis, type Explanation, type ExplanationRequest, parametersOf } from './analysis.ts';
+import type { Journal } from './journal.ts';
+import type { LibraryImage } from './library.ts';
+
+export interface AuditRequest {
+  images: readonly LibraryImage[];
+  /** The same for every image; of images with several frames the first one is explained. */
+  choices: Omit<ExplanationRequest, 'image' | 'frame'>;
+  card: ModelCard;
+  lungsCard: ModelCard | null;
+  journal: Journal;
+}
+
+export type AuditOutcome =
+  | { type: 'result'; image: LibraryImage; result: ExplanationResult; explanation: Explanation }
+  /** Taken over from an earlier run, or from another file with the same content. */
+  | { type: 'resumed'; result: ExplanationResult }
+  | { type: 'failed'; failure: RefusedFile };
+
+/** Errors after which the next image would fail the same way. */
+const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused']);
+
+/**
+ * Yields one outcome an image, in their order; every result stands in the journal before it is yielded.
+ * @throws PathlightError `bad-request` where the journal holds results of another model or other choices
+ */
+export async function* audit(
+  analysis: Analysis,
+  { images, choices, card, lungsCard, journal }: AuditRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<AuditOutcome, void, undefined> {
+  const wanted = wantedResults(choices, card, lungsCard, analysis.app.version);
+  const stranger = journal.results.find((result) => !wanted.sameRun(result));
+  if (stranger !== undefined) {
+    throw new PathlightError(
+      'bad-request',
+      `The folder already holds an audit of '${stranger.model.id}' (${stranger.model.sha256.slice(0, 12)}…), baseline ${stranger.baseline}, target ${stranger.target}, ${stranger.scalar}`,
+      'Name another folder with --out: the results of different runs are not mixed.',
+    );
+  }
+  // A result is known by the content that it is of; the journal has a line for every file with that content.
+  const done = new Map<string, ExplanationResult>();
+  const lines = new Set<string>();
+  const remember = (result: ExplanationResult): void => {
+    done.set(contentKey(result.image), result);
+    lines.add(`${contentKey(result.image)} ${result.image.file}`);
+  };
+  journal.results.filter((result) => wanted.current(result)).forEach(remember);
+
+  for (const [index, image] of images.entries()) {
+    if (signal?.aborted === true) throw new PathlightError('cancelled', 'Cancelled');
+    const request: ExplanationRequest = { ...choices, image, frame: 0 };
+    try {
+      const sha256 = await analysis.images.sha256(image);
+      const before = done.get(contentKey({ sha256, frame: 0 }));
+      if (before !== undefined) {
+        const { file, sopInstanceUid } = image.entry;
+        const result = { ...before, image: { ...before.image, file, sopInstanceUid } };
+        if (!lines.has(`${contentKey(result.image)} ${file}`)) await journal.append(result);
+        remember(result);
+        yield { type: 'resumed', result };
+        continue;
+      }
+      const next = images[index + 1];
+      if (next !== undefined) analysis.prefetch({ image: next, frame: 0 }, card.input);
+      const explanation = await finish(analysis, request, signal);
+      const { result } = explanation;
+      await journal.append(result);
+      remember(result);
+      yield { type: 'result', image, result, explanation };
+    } catch (error) {
+      const { kind, message, advice } = toErrorReport(error);
+      if (FATAL.has(kind)) throw error;
+      yield { type: 'failed', failure: { file: image.entry.file, reason: message, advice } };
+    }
+  }
+}
+
+async function finish(
+  analysis: Analysis,
+  request: ExplanationRequest,
+  signal: AbortSignal | undefined,
+): Promise<Explanation> {
+  const frames = analysis.explain(request, signal);
+  let next = await frames.next();
+  while (next.done !== true) next = await frames.next();
+  return next.value;
+}
+
+function contentKey({ sha256, frame }: { sha256: string; frame: number }): string {
+  return `${sha256} ${frame}`;
+}
+
+function wantedResults(
+  choices: AuditRequest['choices'],
+  card: ModelCard,
+  lungsCard: ModelCard | null,
+  version: string,
+): { sameRun(result: ExplanationResult): boolean; current(result: ExplanationResult): boolean } {
+  const parameters = parametersOf(card, choices.baseline);
+  return {
+    /** Of this model and these choices: may stand in the same folder. */
+    sameRun: (result) =>
+      result.model.sha256 === card.sha256 &&
+      result.scalar === choices.scalar &&
+      result.baseline === choices.baseline &&
+      result.target === (choices.target ?? card.decision?.positive ?? result.prediction.label),
+    /** Need not be computed again. */
+    current: (result) =>
+      isDeepStrictEqual(result.parameters, parameters) &&
+      result.lungs?.model.sha256 === lungsCard?.sha256 &&
+      result.app.version === version,
+  };
+}

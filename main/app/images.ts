@@ -1,0 +1,85 @@
+/** Decoded frames and what a model is given of them, kept while they are in use. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { PathlightError } from '../../core/contract/errors.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import { displayValues } from '../../core/imaging/grayscale.ts';
+import { modelInput } from '../../core/imaging/model-input.ts';
+import { readFrame } from '../dicom/read.ts';
+import type { DecodedFrame } from '../dicom/types.ts';
+import { MemoCache } from './byte-cache.ts';
+import type { LibraryImage } from './library.ts';
+
+/** One frame of an opened image, counted from 0. */
+export interface FrameOf {
+  image: LibraryImage;
+  frame: number;
+}
+
+export interface Images {
+  /** Rejects as the decoder does; a frame that the image does not have with `bad-request`. */
+  decoded(of: FrameOf): Promise<DecodedFrame>;
+  /** [channels, height, width] in the model's input units, from the image's default display values. */
+  input(of: FrameOf, contract: ModelCard['input']): Promise<Float32Array>;
+  /** SHA-256 of the whole file, lower-case hexadecimal. */
+  sha256(image: LibraryImage): Promise<string>;
+}
+
+const FRAME_BUDGET = 256 * 2 ** 20;
+const INPUT_BUDGET = 32 * 2 ** 20;
+const DIGEST_BUDGET = 2 ** 20;
+
+export function createImages(): Images {
+  const frames = new MemoCache<DecodedFrame>(FRAME_BUDGET, ({ frame }) => frame.values.byteLength);
+  const inputs = new MemoCache<Float32Array>(INPUT_BUDGET, (input) => input.byteLength);
+  const digests = new MemoCache<string>(DIGEST_BUDGET, (digest) => digest.length);
+
+  async function decoded(of: FrameOf): Promise<DecodedFrame> {
+    const { image, frame } = of;
+    if (frame >= image.entry.frames) {
+      throw new PathlightError(
+        'bad-request',
+        `The image has no frame ${frame + 1}`,
+        image.entry.frames === 1 ? 'It has one frame.' : `It has ${image.entry.frames} frames.`,
+      );
+    }
+    return frames.get(`${await stateOf(image)} ${frame}`, () => readFrame(image.path, frame));
+  }
+
+  async function input(of: FrameOf, contract: ModelCard['input']): Promise<Float32Array> {
+    const key = `${await stateOf(of.image)} ${of.frame} ${JSON.stringify(contract)}`;
+    return inputs.get(key, async () => {
+      const { frame, grayscale } = await decoded(of);
+      return modelInput(displayValues(frame, grayscale), frame.rows, frame.columns, contract);
+    });
+  }
+
+  async function sha256(image: LibraryImage): Promise<string> {
+    return digests.get(await stateOf(image), () => fileSha256(image.path));
+  }
+
+  return { decoded, input, sha256 };
+}
+
+/** Names a file in the state that it is in now, so that a file that changes is read again. */
+async function stateOf(image: LibraryImage): Promise<string> {
+  try {
+    const { mtimeMs, size } = await stat(image.path);
+    return `${image.path}\0${mtimeMs} ${size}`;
+  } catch (cause) {
+    throw new PathlightError(
+      'not-found',
+      'The file of this image is no longer there or cannot be read',
+      'Open its folder again.',
+      { cause },
+    );
+  }
+}
+
+/** Reads the file in pieces: it may be larger than the memory. */
+export async function fileSha256(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

@@ -1,0 +1,56 @@
+/** The shape of a result that comes back from a file. */
+import * as v from 'valibot';
+import { BASELINES, type ExplanationResult } from '../../core/contract/result.ts';
+
+const numbers = v.record(v.string(), v.number());
+const maybe = v.nullable(v.number());
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const modelReference = v.object({ id: v.string(), sha256: hash });
+
+const schema = v.object({
+  image: v.object({ file: v.string(), frame: v.number(), sopInstanceUid: v.string(), sha256: hash }),
+  model: modelReference,
+  prediction: v.object({ label: v.string(), scores: numbers, logits: numbers, threshold: maybe }),
+  target: v.string(),
+  scalar: v.picklist(['logit', 'probability', 'log-probability']),
+  method: v.literal('integrated-gradients'),
+  quadrature: v.literal('nested-trapezoid'),
+  baseline: v.picklist(BASELINES),
+  parameters: v.object({
+    gapTolerance: v.number(),
+    mapTolerance: v.number(),
+    maxEvaluations: v.number(),
+    blurSigma: maybe,
+  }),
+  fx: maybe,
+  fb: maybe,
+  gap: maybe,
+  gapRelative: maybe,
+  gapBound: maybe,
+  mapChange: maybe,
+  evaluations: v.number(),
+  converged: v.boolean(),
+  device: v.object({ provider: v.string(), threads: v.number(), runtime: v.string() }),
+  lungs: v.nullable(
+    v.object({
+      share: v.number(),
+      areaShare: v.number(),
+      enrichment: v.number(),
+      peakInside: v.boolean(),
+      peak: v.object({ row: v.number(), column: v.number() }),
+      null: v.object({ random: v.number(), edges: v.number() }),
+      model: modelReference,
+    }),
+  ),
+  flags: v.array(
+    v.object({ id: v.string(), severity: v.picklist(['info', 'warning', 'alert']), text: v.string() }),
+  ),
+  seconds: v.number(),
+  app: v.object({ version: v.string(), commit: v.string() }),
+});
+
+/** One line of `results.jsonl`, or undefined where it is not a result. */
+export function parseResult(line: string): ExplanationResult | undefined {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), line);
+  return parsed.success ? parsed.output : undefined;
+}

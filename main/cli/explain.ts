@@ -1,0 +1,146 @@
+/** `pathlight explain`: four files for every image. */
+import path from 'node:path';
+import type { AgreementHeader, AssessmentHeader, MapHeader } from '../../core/contract/calls.ts';
+import { toErrorReport } from '../../core/contract/errors.ts';
+import { BASELINES } from '../../core/contract/result.ts';
+import type { Explanation, ExplanationRequest } from '../app/analysis.ts';
+import type { LibraryImage } from '../app/library.ts';
+import { overlayPicture, pngOf } from '../app/pictures.ts';
+import { reportData } from '../app/report.ts';
+import { type FileToWrite, writeFilesAtomically } from '../app/write-files.ts';
+import { writeReport } from '../report/image-report.ts';
+import type { Command } from './arguments.ts';
+import { encodeNpy } from './npy.ts';
+import { createProgress, duration, type Progress } from './progress.ts';
+import { resultLines } from './result-line.ts';
+import {
+  checkedCard,
+  type ExitCode,
+  failureLine,
+  foreignLine,
+  scan,
+  type Session,
+  type Terminal,
+  withSession,
+} from './session.ts';
+
+type ExplainCommand = Extract<Command, { command: 'explain' }>;
+
+/** Neither side of overlay.png is longer. */
+const OVERLAY_MOST = 1536;
+
+/** Errors after which the next image would fail the same way. */
+const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused']);
+
+export async function explain(command: ExplainCommand, terminal: Terminal): Promise<ExitCode> {
+  const { out, err, signal } = terminal;
+  const progress = createProgress(err);
+  return withSession(command.models, async (session) => {
+    await checkedCard(session.models, command.choices);
+    const { images, refused, foreign } = await scan(
+      session.library,
+      command.paths,
+      command.out,
+      progress,
+      signal,
+    );
+    err.write(foreignLine(foreign));
+    for (const failure of refused) err.write(failureLine(failure));
+    if (images.length === 0) {
+      err.write('No DICOM image was found.\n');
+      return 1;
+    }
+    let failed = refused.length;
+    const folders = folderNames(images.map(({ entry }) => entry.file));
+    for (const [index, image] of images.entries()) {
+      const request: ExplanationRequest = { ...command.choices, image, frame: command.frame };
+      try {
+        const place = `${index + 1} of ${images.length}`;
+        const explanation = await computed(session, request, command.compare, place, progress, signal);
+        const folder = path.join(
+          command.out,
+          folders[index] ?? image.entry.id,
+          frameFolder(image, command.frame),
+        );
+        progress.show(`${place}  ${image.entry.file}: writing`);
+        await writeFilesAtomically(folder, await filesOf(session, request, explanation));
+        progress.clear();
+        out.write(command.json ? `${JSON.stringify(explanation.result)}\n` : resultLines(explanation.result));
+      } catch (error) {
+        progress.clear();
+        const { kind, message, advice } = toErrorReport(error);
+        if (FATAL.has(kind)) throw error;
+        err.write(failureLine({ file: image.entry.file, reason: message, advice }));
+        failed++;
+      }
+    }
+    if (!command.json) err.write(`Written to ${command.out}\n`);
+    if (failed > 0) err.write(`${failed} of ${images.length + refused.length} files failed.\n`);
+    return failed > 0 ? 1 : 0;
+  });
+}
+
+async function computed(
+  { analysis }: Session,
+  request: ExplanationRequest,
+  compare: boolean,
+  place: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Explanation> {
+  const { file } = request.image.entry;
+  progress.show(`${place}  ${file}`);
+  const show = (header: MapHeader | AssessmentHeader | AgreementHeader): void => {
+    if (header.type === 'map') progress.show(`${place}  ${file}: ${stateOf(header)}`);
+  };
+  if (compare) {
+    for await (const { header } of analysis.compare(request, BASELINES, signal)) show(header);
+  }
+  const frames = analysis.explain(request, signal);
+  let next = await frames.next();
+  while (next.done !== true) {
+    show(next.value.header);
+    next = await frames.next();
+  }
+  return next.value;
+}
+
+function stateOf({ baseline, evaluations, gapRelative, mapChange, secondsLeft }: MapHeader): string {
+  const gap = gapRelative === null ? '' : `, gap ${(100 * gapRelative).toFixed(1)} %`;
+  const change = mapChange === null ? '' : `, map change ${(100 * mapChange).toFixed(1)} %`;
+  const left = secondsLeft === null ? '' : `, ${duration(secondsLeft)} left`;
+  return `${baseline} baseline, ${evaluations} evaluations${gap}${change}${left}`;
+}
+
+/** result.json comes last: where it stands, the other three do. */
+async function filesOf(
+  { analysis, models }: Session,
+  request: ExplanationRequest,
+  { result, map, height, width }: Explanation,
+): Promise<FileToWrite[]> {
+  const decoded = await analysis.images.decoded(request);
+  const report = await writeReport(await reportData(analysis, models, request, false));
+  return [
+    { name: 'map.npy', bytes: encodeNpy(map, [height, width]) },
+    { name: 'overlay.png', bytes: pngOf(overlayPicture(decoded, { map, height, width }, OVERLAY_MOST)) },
+    { name: 'report.pdf', bytes: report.bytes },
+    { name: 'result.json', bytes: `${JSON.stringify(result, null, 2)}\n` },
+  ];
+}
+
+/** One folder a file: its name without .dcm, or with it where two would meet. */
+export function folderNames(files: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return files.map((file) => {
+    const short = file.replace(/\.(dcm|dicom)$/i, '');
+    let name = [short, file].find((each) => !taken.has(each.toLowerCase())) ?? file;
+    // Two folders named on the command line may hold files of the same name.
+    for (let n = 2; taken.has(name.toLowerCase()); n++) name = `${file}-${n}`;
+    taken.add(name.toLowerCase());
+    return name;
+  });
+}
+
+function frameFolder({ entry }: LibraryImage, frame: number): string {
+  return entry.frames === 1 ? '' : `frame-${frame + 1}`;
+}

@@ -1,0 +1,60 @@
+/** What `--help` prints. */
+import type { CommandName } from './arguments.ts';
+
+const EXPLANATION_OPTIONS = `  --model ID        the model to explain; explain: pneumonia by default
+  --baseline NAME   black (default), white, grey or blurred
+  --target LABEL    the label to explain; by default the card's positive one
+  --scalar NAME     logit (default), probability or log-probability
+  --models DIR      a folder of further models, one folder a model with its card.json
+  --json            print one result object a line
+  -h, --help        print this
+`;
+
+const EXIT_CODES = `Exit codes: 0 done; 1 something failed, and is named; 2 a mistake in what was typed; 130 interrupted.
+`;
+
+const TOPICS: Readonly<Record<CommandName, string>> = {
+  explain: `Usage: pathlight explain FILE-or-FOLDER ... [options]
+
+Explains each DICOM image. Writes DIR/NAME/map.npy, overlay.png, report.pdf and result.json for it.
+
+  --out DIR         where to write; ./pathlight-out by default
+  --frame N         the frame to explain of an image with several, counted from 1
+  --compare         explain from all four baselines, so that the report compares them
+${EXPLANATION_OPTIONS}
+${EXIT_CODES}`,
+  audit: `Usage: pathlight audit FOLDER --model ID --out DIR [options]
+
+Explains every DICOM image of a folder. Writes DIR/results.jsonl, results.csv, failures.jsonl, summary.pdf, and a
+picture of each flagged image in DIR/flagged. Run again, it goes on where it stopped. Of an image with several frames
+it explains the first.
+
+  --out DIR         where to write
+${EXPLANATION_OPTIONS}
+${EXIT_CODES}`,
+  serve: '',
+  'model check': `Usage: pathlight model check FILE.onnx [--json]
+
+Says whether the model can be explained, and if not, why.
+
+Exit codes: 0 it can; 1 it cannot, or the file cannot be read as ONNX; 2 a mistake in what was typed.
+`,
+};
+
+const OVERVIEW = `Pathlight: see what a pneumonia model looked at. Offline; not a medical device, not for diagnosis.
+
+Usage: pathlight COMMAND [options]
+
+  explain FILE-or-FOLDER ...           explain images: map, overlay, result and report of each
+  audit FOLDER --model ID --out DIR    explain a whole folder: table, summary, flags
+  serve [FILE-or-FOLDER ...]           open the workbench in the browser
+  model check FILE.onnx                say whether a model can be explained
+
+  COMMAND --help    the options of a command
+  --version         print the version
+
+${EXIT_CODES}`;
+
+export function helpText(topic: CommandName | null): string {
+  return topic === null ? OVERVIEW : TOPICS[topic];
+}

@@ -1,0 +1,117 @@
+/** What a command works with, opened and closed as one. */
+import { PathlightError } from '../../core/contract/errors.ts';
+import type { RefusedFile } from '../../core/contract/library.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import { Analysis } from '../app/analysis.ts';
+import { createLibrary, type Library, type LibraryImage } from '../app/library.ts';
+import { createModelCatalogue, modelFolders, type ModelCatalogue } from '../app/models.ts';
+import { applicationVersion } from '../app/root.ts';
+import { EngineClient } from '../engine/client.ts';
+import type { ExplanationChoices } from './arguments.ts';
+import type { Progress, ProgressOutput } from './progress.ts';
+
+/** Where a command's output goes, and what asks it to stop. */
+export interface Terminal {
+  /** Results, for readers and machines. */
+  out: { write(text: string): unknown };
+  /** Progress and what went wrong. */
+  err: ProgressOutput;
+  signal: AbortSignal;
+}
+
+/** 0: done. 1: something failed. 130: interrupted. (2, a mistake in what was typed, is thrown.) */
+export type ExitCode = 0 | 1 | 130;
+
+export interface Session {
+  engine: EngineClient;
+  models: ModelCatalogue;
+  analysis: Analysis;
+  library: Library;
+}
+
+/**
+ * Runs `work` and ends the engine, however it ended. The command line keeps nothing of the user's images but what it was
+ * asked to write: it has no store.
+ */
+export async function withSession<T>(
+  models: string | null,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const engine = new EngineClient();
+  const catalogue = createModelCatalogue(modelFolders(models));
+  const analysis = new Analysis({ engine, models: catalogue, store: null, app: applicationVersion() });
+  try {
+    return await work({ engine, models: catalogue, analysis, library: createLibrary() });
+  } finally {
+    await engine.close();
+  }
+}
+
+/** The card of the chosen model. Rejects where the model is unknown, refused or draws regions, or lacks the target label. */
+export async function checkedCard(
+  models: ModelCatalogue,
+  { model, target }: ExplanationChoices,
+): Promise<ModelCard> {
+  const { card } = await models.find(model);
+  if (card.task !== 'classification') {
+    throw new PathlightError(
+      'bad-request',
+      `The model '${model}' draws regions: it has no score to explain`,
+      'Choose a classification model.',
+    );
+  }
+  if (target !== null && !card.output.labels.includes(target)) {
+    throw new PathlightError(
+      'bad-request',
+      `The model '${model}' has no label '${target}'`,
+      `Its labels: ${card.output.labels.join(', ')}.`,
+    );
+  }
+  return card;
+}
+
+export interface Scan {
+  images: LibraryImage[];
+  /** Damaged or unsupported, or named by the user and not DICOM. */
+  refused: RefusedFile[];
+  /** Files of other kinds, found among the images. */
+  foreign: RefusedFile[];
+}
+
+/** Opens the paths, telling how far it has come. */
+export async function scan(
+  library: Library,
+  paths: readonly string[],
+  except: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Scan> {
+  const found: Scan = { images: [], refused: [], foreign: [] };
+  for await (const event of library.open(paths, { signal, except })) {
+    if (event.type === 'image') found.images.push(library.find(event.image.id));
+    else if (event.type === 'refused') (event.foreign ? found.foreign : found.refused).push(event.refused);
+    else if (event.type === 'progress') {
+      const of = event.total === null ? '' : ` of ${event.total}`;
+      progress.show(`Reading headers: ${event.scanned}${of} files, ${event.found} images`);
+    }
+  }
+  progress.clear();
+  return found;
+}
+
+/** "broken.dcm: not DICOM. Choose another file." */
+export function failureLine({ file, reason, advice }: RefusedFile): string {
+  return `${file}: ${sentence(reason)}${advice === '' ? '' : ` ${sentence(advice)}`}\n`;
+}
+
+export function foreignLine(foreign: readonly RefusedFile[]): string {
+  if (foreign.length === 0) return '';
+  const named = foreign.slice(0, 3).map(({ file }) => file);
+  const more = foreign.length > named.length ? ', …' : '';
+  const count = foreign.length === 1 ? '1 file is' : `${foreign.length} files are`;
+  return `${count} not DICOM and passed over: ${named.join(', ')}${more}\n`;
+}
+
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
