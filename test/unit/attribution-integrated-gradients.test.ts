@@ -5,7 +5,8 @@ import {
   integratedGradients,
   type IntegrationOptions,
 } from '../../core/attribution/integrated-gradients.ts';
-import { AnalyticModel, linearModel, quarticModel } from '../support/analytic-models.ts';
+import type { AnalyticModel } from '../support/analytic-models.ts';
+import { linearModel, quarticModel } from '../support/analytic-models.ts';
 
 const options: IntegrationOptions = {
   gapTolerance: 0.01,

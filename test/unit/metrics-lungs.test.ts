@@ -1,0 +1,186 @@
+import { describe, expect, test } from 'vitest';
+import type { ExplanationResult } from '../../core/contract/result.ts';
+import { borderShare } from '../../core/metrics/border-share.ts';
+import { edgeMap } from '../../core/metrics/edges.ts';
+import { evidencePeak } from '../../core/metrics/evidence-peak.ts';
+import { flagsOf } from '../../core/metrics/flags.ts';
+import { lungCheck } from '../../core/metrics/lung-check.ts';
+
+const height = 112;
+const width = 112;
+
+/** An image of 112 x 112 from a function of row and column. */
+const picture = (value: (row: number, column: number) => number): Float32Array =>
+  Float32Array.from({ length: height * width }, (_, i) => value(Math.floor(i / width), i % width));
+const box = (top: number, left: number, size: number) => (row: number, column: number) =>
+  row >= top && row < top + size && column >= left && column < left + size ? 1 : 0;
+
+/** Lungs in the middle: 56 x 56, a quarter of the image. */
+const lungs = picture(box(28, 28, 56));
+const flat = picture(() => 0.5);
+
+describe('the lung check', () => {
+  test('gives an even map the share of the area, and enrichment 1', () => {
+    const check = lungCheck(
+      picture(() => -2),
+      lungs,
+      flat,
+      height,
+      width,
+    );
+    expect(check).toMatchObject({ share: 0.25, areaShare: 0.25, enrichment: 1 });
+    expect(check.null.random).toBeCloseTo(0.25, 1);
+    expect(check.null.edges).toBe(0);
+  });
+
+  test('counts magnitude, inside and out, and finds the maximum of it', () => {
+    const map = picture((row, column) => -3 * box(40, 50, 4)(row, column) + box(0, 0, 4)(row, column));
+    const check = lungCheck(map, lungs, lungs, height, width);
+    expect(check.share).toBeCloseTo(0.75, 6);
+    expect(check.enrichment).toBeCloseTo(3, 6);
+    expect(check.peakInside).toBe(true);
+    expect(Math.abs(check.peak.row - 41.5)).toBeLessThan(1);
+    expect(Math.abs(check.peak.column - 51.5)).toBeLessThan(1);
+    // The lungs' outline is all that this image has of edges; two of its four pixels lie inside.
+    expect(check.null.edges).toBeCloseTo(0.5, 1);
+  });
+
+  test('is all zeros where there are no lungs, or no attribution', () => {
+    expect(
+      lungCheck(
+        lungs,
+        picture(() => 0),
+        flat,
+        height,
+        width,
+      ),
+    ).toMatchObject({
+      share: 0,
+      areaShare: 0,
+      enrichment: 0,
+    });
+    expect(
+      lungCheck(
+        picture(() => 0),
+        lungs,
+        flat,
+        height,
+        width,
+      ),
+    ).toMatchObject({ share: 0, enrichment: 0 });
+  });
+});
+
+test('an edge map answers to steps of either direction and to nothing else', () => {
+  const edges = edgeMap(
+    picture((row, column) => (column >= 50 ? 1 : 0) + 0 * row),
+    height,
+    width,
+  );
+  expect([48, 49, 50, 51].map((column) => edges[10 * width + column])).toEqual([0, 4, 4, 0]);
+  expect(edgeMap(flat, height, width).every((edge) => edge === 0)).toBe(true);
+});
+
+test('a single pixel that stands out does not make the peak; a dense region does', () => {
+  const map = picture(
+    (row, column) => 0.3 * box(60, 20, 6)(row, column) + (row === 5 && column === 90 ? 1 : 0),
+  );
+  const peak = evidencePeak(map, height, width);
+  expect(Math.hypot(peak.row - 62.5, peak.column - 22.5)).toBeLessThan(2);
+  // A disc of 5 pixels around it holds most of the region's 10.8 of 11.8.
+  expect(peak.share).toBeGreaterThan(0.7);
+  expect(peak.areaShare).toBeCloseTo((Math.PI * 25) / (height * width), 3);
+});
+
+test('the border is a tenth on each side', () => {
+  const { share, areaShare } = borderShare(
+    picture(() => 1),
+    height,
+    width,
+  );
+  expect(areaShare).toBeCloseTo(1 - (90 / 112) ** 2, 12);
+  expect(share).toBeCloseTo(areaShare, 6);
+});
+
+describe('a flag is raised', () => {
+  const insideLungs = box(40, 40, 30);
+  const sound = picture(insideLungs);
+  const facts = (map: Float32Array, changed: Partial<ExplanationResult> = {}): ExplanationResult => ({
+    image: { file: 'a.dcm', frame: 0, sopInstanceUid: '1.2', sha256: '' },
+    model: { id: 'm', sha256: '' },
+    prediction: { label: 'A', scores: {}, logits: {}, threshold: null },
+    target: 'A',
+    scalar: 'logit',
+    method: 'integrated-gradients',
+    quadrature: 'nested-trapezoid',
+    baseline: 'black',
+    parameters: { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513, blurSigma: null },
+    device: { provider: 'cpu', threads: 1, runtime: '' },
+    fx: 3,
+    fb: 1,
+    gap: 0.01,
+    gapRelative: 0.005,
+    gapBound: 0.02,
+    mapChange: 0.03,
+    evaluations: 33,
+    converged: true,
+    lungs: { ...lungCheck(map, lungs, flat, height, width), model: { id: 'lungs', sha256: '' } },
+    flags: [],
+    seconds: 1,
+    app: { version: '', commit: '' },
+    ...changed,
+  });
+  const raised = (
+    map: Float32Array,
+    changed: Partial<ExplanationResult> = {},
+    mask: Float32Array | null = lungs,
+  ) => flagsOf(facts(map, changed), { map, height, width, lungs: mask });
+  const ids = (...of: Parameters<typeof raised>) => raised(...of).map(({ id }) => id);
+
+  test('for nothing in a sound explanation', () => {
+    expect(raised(sound)).toEqual([]);
+  });
+
+  test('where the integral did not converge, more strongly where the gap is over 10 %', () => {
+    const [flag] = raised(sound, { converged: false, gap: 0.05, gapRelative: 0.025, evaluations: 513 });
+    expect(flag).toMatchObject({ id: 'not-converged', severity: 'warning' });
+    expect(flag?.text).toMatch(/513 evaluations.*0\.0500 \(bound 0\.0200\).*3\.0 % \(bound 5\.0 %\)/);
+    expect(raised(sound, { converged: false, gapRelative: 0.2 })[0]?.severity).toBe('alert');
+  });
+
+  test('where the baseline scores as the image does', () => {
+    const [flag] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null });
+    expect(flag).toMatchObject({ id: 'small-difference', severity: 'info' });
+    expect(flag?.text).toContain('logit 1.38 against 1.46');
+  });
+
+  test('where the peak lies outside the lungs and is concentrated, and not for one of the two', () => {
+    const marker = picture((row, column) => 0.2 * insideLungs(row, column) + 3 * box(4, 98, 7)(row, column));
+    const [flag] = raised(marker);
+    expect(flag).toMatchObject({ id: 'peak-outside-lungs', severity: 'alert' });
+    expect(flag?.text).toMatch(/row 7, column 101/);
+    const atTheEdge = picture((row, column) => insideLungs(row, column) + 3 * box(50, 85, 7)(row, column));
+    expect(ids(atTheEdge)).not.toContain('peak-outside-lungs');
+    const diffuse = picture((row, column) => 1 + 0.01 * box(4, 98, 7)(row, column));
+    expect(ids(diffuse)).not.toContain('peak-outside-lungs');
+  });
+
+  test('where the lungs hold less than an even map would give them', () => {
+    const outside = picture((row, column) => 1 - 0.5 * box(28, 28, 56)(row, column));
+    const [flag] = raised(outside);
+    expect(flag).toMatchObject({ id: 'enrichment-below-one', severity: 'warning' });
+    expect(flag?.text).toContain('includes the heart and the retro-cardiac lung');
+  });
+
+  test('where the border holds more than twice its share', () => {
+    const border = picture((row, column) => 1 - box(11, 11, 90)(row, column));
+    expect(ids(border)).toContain('border-share');
+  });
+
+  test('where no lungs were found, and then no other flag speaks of them', () => {
+    const corner = picture(box(0, 0, 10));
+    const none = { ...lungCheck(sound, corner, flat, height, width), model: { id: 'lungs', sha256: '' } };
+    expect(ids(sound, { lungs: none }, corner)).toEqual(['lungs-not-found']);
+    expect(ids(sound, { lungs: null }, null)).toEqual([]);
+  });
+});
