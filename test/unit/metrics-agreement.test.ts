@@ -9,7 +9,7 @@ const spearman = (a: readonly number[], b: readonly number[]): number =>
   rankCorrelation(averageRanks(Float32Array.from(a)), averageRanks(Float32Array.from(b)));
 
 describe('rank correlation', () => {
-  test('agrees with scipy's documented example, and with the correlation of average ranks by numpy', () => {
+  test('agrees with the example in the documentation of scipy, and with the correlation of average ranks by numpy', () => {
     expect(spearman([1, 2, 2, 3, 5, 0], [2, 1, 4, 4, 9, -3])).toBeCloseTo(0.8676470588235294, 12);
     expect(spearman([1, 2, 3, 4, 5], [5, 6, 7, 8, 7])).toBeCloseTo(0.8207826816681233, 12);
   });
