@@ -1,0 +1,337 @@
+/** The whole window's state: what is open, what is shown, what is known of it, and what the reader set. */
+import type { AppInfo, Client, ModelListing } from '../../core/contract/calls.ts';
+import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import { BASELINES, type BaselineName } from '../../core/contract/result.ts';
+import { formatPatientName } from '../lib/format.ts';
+import { FrameLoader } from '../lib/frames.ts';
+import { Library } from './library.svelte.ts';
+import { Overlay } from './overlay.svelte.ts';
+import { Review, type Subject } from './review.svelte.ts';
+import { sliceAt, type Stack } from './stacks.ts';
+import { ViewportState } from './viewport.svelte.ts';
+
+export interface Notice {
+  severity: 'info' | 'failure';
+  text: string;
+  advice: string;
+  /** Where the notice can be followed: a report to fetch. */
+  link: { href: string; label: string } | null;
+}
+
+export type PanelName = 'list' | 'answer' | 'baselines';
+export type DialogName = 'keys' | 'open' | 'model';
+
+/** Reviews kept when the reader goes back and forth; each holds maps of four baselines. */
+const REVIEWS_KEPT = 24;
+/** Scrolling through a stack must not start the model on every slice passed. */
+const PREDICT_AFTER_MILLISECONDS = 150;
+
+const MASKED = 'Withheld';
+
+export class Workbench {
+  readonly client: Client;
+  readonly library: Library;
+  readonly viewport = new ViewportState(new FrameLoader());
+  readonly overlay = new Overlay();
+
+  info = $state.raw<AppInfo | null>(null);
+  models = $state.raw<ModelListing['models']>([]);
+  refusedModels = $state.raw<ModelListing['refused']>([]);
+  modelId = $state<string | null>(null);
+  /** null: the card's positive label. */
+  chosenTarget = $state<string | null>(null);
+  baseline = $state<BaselineName>('black');
+  stackId = $state<string | null>(null);
+  position = $state(0);
+  review = $state.raw<Review | null>(null);
+  maskPatient = $state(false);
+  panels = $state<Record<PanelName, boolean>>({ list: true, answer: true, baselines: true });
+  dialog = $state<DialogName | null>(null);
+  notice = $state.raw<Notice | null>(null);
+  reporting = $state(false);
+  /** Counts the wishes to type into the filter. */
+  filterFocus = $state(0);
+
+  readonly model = $derived(this.models.find(({ id }) => id === this.modelId) ?? null);
+  readonly target = $derived(this.chosenTarget ?? (this.model ? defaultTarget(this.model) : null));
+  readonly stack = $derived.by(() => this.library.stacks.find(({ id }) => id === this.stackId) ?? null);
+  readonly slice = $derived(this.stack === null ? null : sliceAt(this.stack, this.position));
+  readonly run = $derived(this.review?.runs[this.baseline] ?? null);
+
+  /** Runs that share the shown map's scale: all that have a map, or the shown one alone. */
+  readonly scaledRuns = $derived.by(() => {
+    const { review, run } = this;
+    if (review === null || run === null) return [];
+    return this.overlay.sharedScale ? BASELINES.map((name) => review.runs[name]) : [run];
+  });
+  readonly overlayStyle = $derived(
+    this.run === null ? null : this.overlay.styleOf(this.run, this.scaledRuns),
+  );
+
+  readonly title = $derived.by(() => {
+    const entry = this.slice?.image;
+    if (!entry) return 'Pathlight';
+    return `${this.maskPatient ? MASKED : formatPatientName(entry.patient.name) || 'Unnamed'} – Pathlight`;
+  });
+
+  /** The lungs are the image's, not a baseline's: any assessment of this image brings them. */
+  readonly lungs = $derived.by(() => {
+    const { review } = this;
+    if (review === null) return null;
+    return BASELINES.map((name) => review.runs[name].lungs).find((field) => field !== null) ?? null;
+  });
+
+  /** What the criteria are held to; the shown result's own where there is one. */
+  readonly tolerances = $derived.by(() => {
+    const parameters = this.run?.assessment?.result.parameters;
+    return { gap: parameters?.gapTolerance ?? 0.01, map: parameters?.mapTolerance ?? 0.05 };
+  });
+
+  // A cache: what is shown is `review`, which is state.
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  readonly #reviews = new Map<string, Review>();
+  #predictTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: Client) {
+    this.client = client;
+    this.library = new Library(client);
+  }
+
+  /** Asks what there is and opens what the host was started with. */
+  async start(): Promise<void> {
+    const models = this.client.call('models.list', undefined).then((listing) => {
+      this.models = listing.models.filter(({ task }) => task === 'classification');
+      this.refusedModels = listing.refused;
+      this.modelId = this.models.find(({ explainable }) => explainable)?.id ?? this.models[0]?.id ?? null;
+      this.#follow();
+    });
+    const info = this.client.call('app.info', undefined).then((answer) => {
+      this.info = answer;
+    });
+    try {
+      await Promise.all([models, info, this.open(null)]);
+    } catch (thrown) {
+      this.fail(thrown);
+    }
+  }
+
+  async open(paths: string[] | null): Promise<void> {
+    this.notice = null;
+    this.review?.cancel();
+    this.review = null;
+    this.#reviews.clear();
+    this.stackId = null;
+    this.position = 0;
+    this.viewport.clear();
+    await this.library.open(paths);
+  }
+
+  /** Shows the first image as soon as it is found; called when the library grows. */
+  selectFirst(): void {
+    const [first] = this.library.stacks;
+    if (this.stackId === null && first) this.select(first);
+  }
+
+  select(stack: Stack, position = 0): void {
+    this.stackId = stack.id;
+    this.position = position;
+    this.#follow();
+  }
+
+  /** Along the study list. */
+  step(by: number): void {
+    const { shown } = this.library;
+    const at = shown.findIndex(({ id }) => id === this.stackId);
+    const next = shown[at === -1 ? 0 : Math.min(shown.length - 1, Math.max(0, at + by))];
+    if (next && next.id !== this.stackId) this.select(next);
+  }
+
+  /** Through the stack. */
+  scroll(by: number): void {
+    if (this.stack !== null) this.scrollTo(this.position + by);
+  }
+
+  scrollTo(position: number): void {
+    if (this.stack === null) return;
+    const next = Math.min(this.stack.length - 1, Math.max(0, position));
+    if (next === this.position) return;
+    this.position = next;
+    this.#follow();
+  }
+
+  chooseModel(id: string): void {
+    if (id === this.modelId) return;
+    this.modelId = id;
+    this.chosenTarget = null;
+    this.#follow();
+  }
+
+  nextModel(): void {
+    const at = this.models.findIndex(({ id }) => id === this.modelId);
+    const next = this.models[(at + 1) % this.models.length];
+    if (next) this.chooseModel(next.id);
+  }
+
+  chooseTarget(label: string): void {
+    this.chosenTarget = label;
+    this.#follow();
+  }
+
+  nextTarget(): void {
+    const labels = this.model?.output.labels ?? [];
+    const next = labels[(labels.indexOf(this.target ?? '') + 1) % labels.length];
+    if (next !== undefined) this.chooseTarget(next);
+  }
+
+  /** The baseline shown; one that has no map yet is computed when the reader explains or compares. */
+  stepBaseline(by: number): void {
+    const at = BASELINES.indexOf(this.baseline);
+    this.baseline = BASELINES[(at + by + BASELINES.length) % BASELINES.length] ?? 'black';
+    const { review, run } = this;
+    if (review && run && !review.busy && run.map === null && review.comparison === 'none') {
+      void review.compare();
+    }
+  }
+
+  /** Explains from the chosen baseline; once that is done, the other baselines follow by themselves. */
+  async explain(): Promise<void> {
+    const { review } = this;
+    if (review === null || !this.explainable) return;
+    this.notice = null;
+    this.overlay.visible = true;
+    const done = await review.explain(this.baseline);
+    if (done && review === this.review && review.comparison !== 'done') await review.compare();
+  }
+
+  async compare(): Promise<void> {
+    if (this.review !== null && this.explainable) await this.review.compare();
+  }
+
+  cancel(): void {
+    if (this.dialog !== null) this.dialog = null;
+    else if (this.review?.busy) this.review.cancel();
+    else if (this.library.phase === 'scanning') this.library.cancel();
+    else this.notice = null;
+  }
+
+  readonly explainable = $derived(this.model?.explainable === true && this.slice !== null);
+  /** A report is of an explanation with its lung check, from the shown baseline. */
+  readonly reportable = $derived(this.run?.assessment != null && !this.reporting);
+
+  async report(): Promise<void> {
+    const { review, client, info } = this;
+    if (review === null) return;
+    if (!this.reportable) {
+      this.notice = {
+        severity: 'info',
+        text: `There is no finished explanation from the ${this.baseline} baseline to report.`,
+        advice: 'Press Explain first.',
+        link: null,
+      };
+      return;
+    }
+    this.reporting = true;
+    try {
+      const { report, fileName } = await client.call('report.create', {
+        ...review.subject,
+        baseline: this.baseline,
+        maskPatient: this.maskPatient,
+      });
+      if (info?.host === 'electron') {
+        const { saved } = await client.call('report.save', { report });
+        if (saved) this.#tell('The report was saved.');
+      } else {
+        const href = `/reports/${encodeURIComponent(report)}`;
+        this.notice = {
+          severity: 'info',
+          text: 'The report is ready.',
+          advice: '',
+          link: { href, label: this.maskPatient ? 'Download PDF' : `Download ${fileName}` },
+        };
+      }
+    } catch (thrown) {
+      this.fail(thrown);
+    } finally {
+      this.reporting = false;
+    }
+  }
+
+  /** The system's dialog where there is one, else the window's own. */
+  async chooseFolder(): Promise<void> {
+    if (this.info?.host !== 'electron') {
+      this.dialog = 'open';
+      return;
+    }
+    try {
+      const chosen = await this.client.call('files.choose', undefined);
+      if (chosen !== null) await this.open(chosen.paths);
+    } catch (thrown) {
+      this.fail(thrown);
+    }
+  }
+
+  togglePanel(name: PanelName): void {
+    this.panels[name] = !this.panels[name];
+  }
+
+  /** Shows the study list and puts the cursor into its filter. */
+  focusFilter(): void {
+    this.panels.list = true;
+    this.filterFocus += 1;
+  }
+
+  /** The image alone, or everything. */
+  toggleAllPanels(): void {
+    const open = !Object.values(this.panels).some(Boolean);
+    this.panels = { list: open, answer: open, baselines: open };
+  }
+
+  fail(thrown: unknown): void {
+    const { message, advice, kind }: ErrorReport = toErrorReport(thrown);
+    if (kind !== 'cancelled') this.notice = { severity: 'failure', text: message, advice, link: null };
+  }
+
+  #tell(text: string): void {
+    this.notice = { severity: 'info', text, advice: '', link: null };
+  }
+
+  /** Brings frame and review to what is selected now. */
+  #follow(): void {
+    const { slice, stack, model } = this;
+    if (slice !== null && stack !== null) void this.viewport.show(stack.id, slice.image, slice.frame);
+    if (slice === null || model === null) return;
+    const subject: Subject = {
+      image: slice.image.id,
+      frame: slice.frame,
+      model: model.id,
+      target: this.target,
+      scalar: 'logit',
+    };
+    const next = this.#reviewOf(subject);
+    if (next === this.review) return;
+    // One image at a time: work on an image that is no longer looked at would delay the one that is.
+    this.review?.cancel();
+    this.review = next;
+    clearTimeout(this.#predictTimer);
+    this.#predictTimer = setTimeout(
+      () => void next.predict(),
+      stack?.length === 1 ? 0 : PREDICT_AFTER_MILLISECONDS,
+    );
+  }
+
+  #reviewOf(subject: Subject): Review {
+    const key = JSON.stringify(subject);
+    const review = this.#reviews.get(key) ?? new Review(this.client, subject);
+    this.#reviews.delete(key);
+    this.#reviews.set(key, review);
+    const [oldest] = this.#reviews.keys();
+    if (this.#reviews.size > REVIEWS_KEPT && oldest !== undefined) this.#reviews.delete(oldest);
+    return review;
+  }
+}
+
+/** What is explained unless the reader asks otherwise: the finding, not its absence. */
+function defaultTarget(card: ModelCard): string | null {
+  return card.decision?.positive ?? card.output.labels[0] ?? null;
+}
