@@ -1,0 +1,124 @@
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ExplanationResult } from '../../core/contract/result.ts';
+import { Journal } from '../../main/app/journal.ts';
+import { resultsCsv } from '../../main/cli/results-csv.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const folder = temporaryFolder();
+const hash = 'a'.repeat(64);
+
+function resultOf(file: string): ExplanationResult {
+  return {
+    image: { file, frame: 0, sopInstanceUid: '2.25.1', sha256: hash },
+    model: { id: 'pneumonia', sha256: hash },
+    prediction: {
+      label: 'NORMAL',
+      scores: { NORMAL: 0.9, PNEUMONIA: 0.1 },
+      logits: { NORMAL: 1, PNEUMONIA: -1 },
+      threshold: 0.5,
+    },
+    target: 'PNEUMONIA',
+    scalar: 'logit',
+    method: 'integrated-gradients',
+    quadrature: 'nested-trapezoid',
+    baseline: 'black',
+    parameters: { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513, blurSigma: null },
+    fx: -1,
+    fb: 2,
+    gap: 0.001,
+    gapRelative: 0.0003,
+    gapBound: 0.03,
+    mapChange: 0.02,
+    evaluations: 33,
+    converged: true,
+    device: { provider: 'cpu', threads: 2, runtime: 'test' },
+    lungs: {
+      share: 0.6,
+      areaShare: 0.4,
+      enrichment: 1.5,
+      peakInside: true,
+      peak: { row: 100, column: 80 },
+      null: { random: 0.4, edges: 0.5 },
+      model: { id: 'lungs', sha256: hash },
+    },
+    flags: [{ id: 'border-share', severity: 'warning', text: 'The border, and more.' }],
+    seconds: 1.5,
+    app: { version: '0.1.0', commit: 'unknown' },
+  };
+}
+
+describe('a journal', () => {
+  test('gives back what was appended, in this run and the next', async () => {
+    const file = path.join(folder, 'new', 'results.jsonl');
+    const first = await Journal.open(file);
+    await first.append(resultOf('a.dcm'));
+    await first.append(resultOf('b.dcm'));
+    await first.close();
+    const second = await Journal.open(file);
+    expect(second.results).toEqual([resultOf('a.dcm'), resultOf('b.dcm')]);
+    await second.append(resultOf('c.dcm'));
+    expect(second.results.map(({ image }) => image.file)).toEqual(['a.dcm', 'b.dcm', 'c.dcm']);
+    await second.close();
+    expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(4);
+  });
+
+  test('drops a last line that was cut off, and goes on after the one before it', async () => {
+    const file = path.join(folder, 'torn.jsonl');
+    const first = await Journal.open(file);
+    await first.append(resultOf('a.dcm'));
+    await first.close();
+    appendFileSync(file, JSON.stringify(resultOf('torn.dcm')).slice(0, 100));
+    const second = await Journal.open(file);
+    expect(second.results.map(({ image }) => image.file)).toEqual(['a.dcm']);
+    await second.append(resultOf('b.dcm'));
+    await second.close();
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as ExplanationResult).image.file)).toEqual([
+      'a.dcm',
+      'b.dcm',
+    ]);
+  });
+
+  test('passes over lines that are no results', async () => {
+    const file = path.join(folder, 'strange.jsonl');
+    writeFileSync(file, `{"image": 1}\nnot JSON\n${JSON.stringify(resultOf('a.dcm'))}\n`);
+    const journal = await Journal.open(file);
+    expect(journal.results).toEqual([resultOf('a.dcm')]);
+    await journal.close();
+  });
+
+  test('says so where it cannot be written', async () => {
+    writeFileSync(path.join(folder, 'file'), '');
+    await expect(Journal.open(path.join(folder, 'file', 'results.jsonl'))).rejects.toMatchObject({
+      kind: 'write-failed',
+    });
+  });
+});
+
+describe('the table of results', () => {
+  test('has one row a result, as many cells as columns', () => {
+    const [header, row, end] = resultsCsv([resultOf('a.dcm')]).split('\r\n');
+    expect(end).toBe('');
+    const named = Object.fromEntries(
+      (header ?? '').split(',').map((column, i) => [column, (row ?? '').split(',')[i]]),
+    );
+    expect(named).toMatchObject({
+      file: 'a.dcm',
+      label: 'NORMAL',
+      score: '0.1',
+      gap_relative: '0.0003',
+      lung_share: '0.6',
+      lung_share_edges: '0.5',
+      flags: 'border-share',
+      converged: 'true',
+    });
+    expect((row ?? '').split(',')).toHaveLength((header ?? '').split(',').length);
+  });
+
+  test('leaves cells empty where there is nothing', () => {
+    const row = resultsCsv([{ ...resultOf('a.dcm'), lungs: null, gapRelative: null }]).split('\r\n')[1];
+    expect(row).toContain(',,');
+  });
+});

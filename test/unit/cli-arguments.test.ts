@@ -1,0 +1,82 @@
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseCommand, UsageError } from '../../main/cli/arguments.ts';
+import { helpText } from '../../main/cli/help.ts';
+
+describe('a command line', () => {
+  test('of explain has everything but the paths by default', () => {
+    expect(parseCommand(['explain', 'a.dcm', 'folder'])).toEqual({
+      command: 'explain',
+      paths: ['a.dcm', 'folder'],
+      choices: { model: 'pneumonia', baseline: 'black', target: null, scalar: 'logit' },
+      frame: 0,
+      compare: false,
+      out: path.resolve('pathlight-out'),
+      models: null,
+      json: false,
+    });
+  });
+
+  test('of explain with every option', () => {
+    const words =
+      'explain x --model m --baseline blurred --target NORMAL --scalar probability --out o --models d --frame 3 --compare --json';
+    expect(parseCommand(words.split(' '))).toMatchObject({
+      choices: { model: 'm', baseline: 'blurred', target: 'NORMAL', scalar: 'probability' },
+      frame: 2,
+      compare: true,
+      out: path.resolve('o'),
+      models: path.resolve('d'),
+      json: true,
+    });
+  });
+
+  test('of audit', () => {
+    expect(parseCommand(['audit', 'folder', '--model', 'm', '--out', 'o'])).toMatchObject({
+      command: 'audit',
+      folder: 'folder',
+      choices: { model: 'm' },
+      out: path.resolve('o'),
+    });
+  });
+
+  test('of model check and serve', () => {
+    expect(parseCommand(['model', 'check', 'm.onnx', '--json'])).toEqual({
+      command: 'model check',
+      file: path.resolve('m.onnx'),
+      json: true,
+    });
+    expect(parseCommand(['serve', 'a', '--port', '8000'])).toEqual({
+      command: 'serve',
+      args: ['a', '--port', '8000'],
+    });
+  });
+
+  test.each([[[]], [['--help']], [['-h']], [['help']]])('%j asks for help', (words) => {
+    expect(parseCommand(words)).toEqual({ command: 'help', topic: null });
+  });
+
+  test.each(['explain', 'audit', 'model check'] as const)('%s --help asks for its help', (topic) => {
+    expect(parseCommand([...topic.split(' '), '--help'])).toEqual({ command: 'help', topic });
+    expect(helpText(topic)).toContain(`Usage: pathlight ${topic} `);
+    expect(helpText(null)).toContain(`  ${topic} `);
+  });
+
+  test.each([
+    ['explian x', "There is no command 'explian'"],
+    ['explain', "'explain' wants a DICOM file or a folder"],
+    ['explain x --colour red', "Unknown option '--colour'"],
+    ['explain x --baseline pink', "--baseline is one of black, white, grey, blurred, not 'pink'"],
+    ['explain x --scalar log', '--scalar is one of logit, probability, log-probability'],
+    ['explain x --frame 0', '--frame is a whole number from 1'],
+    ['explain x --frame 1.5', '--frame is a whole number from 1'],
+    ['audit x --out o', "'audit' wants --model ID"],
+    ['audit x --model m', "'audit' wants --out DIR"],
+    ['audit x y --model m --out o', "'audit' wants one folder"],
+    ['model', "'model' is followed by 'check'"],
+    ['model check', "'model check' wants one ONNX file"],
+  ])('%s is a mistake', (line, message) => {
+    const parse = (): unknown => parseCommand(line.split(' '));
+    expect(parse).toThrow(UsageError);
+    expect(parse).toThrow(message);
+  });
+});
