@@ -33,7 +33,7 @@ function attributionFacts({ result, card, map }: ReportData): Fact[] {
   return [
     { label: 'Target', value: result.target, strong: true },
     { label: 'Score explained, f', value: scalarName(result.scalar, card) },
-    { label: 'Method', value: 'Integrated Gradients along the straight path from baseline b to image x' },
+    { label: 'Method', value: 'Integrated Gradients, straight path from b to x' },
     {
       label: 'Baseline b',
       value: `${result.baseline}: ${baselineDefinition(result.baseline, parameters.blurSigma)}`,
@@ -54,8 +54,8 @@ function attributionFacts({ result, card, map }: ReportData): Fact[] {
     },
     { label: 'Gap, relative', value: relative },
     {
-      label: 'Map change',
-      value: `${percent(result.mapChange)} (relative L2) between the last two levels; tolerance ${percent(parameters.mapTolerance)}`,
+      label: 'Map change (L2)',
+      value: `${percent(result.mapChange)} between the last two levels; tolerance ${percent(parameters.mapTolerance)}`,
       strong: true,
     },
     result.converged
@@ -68,7 +68,7 @@ function attributionFacts({ result, card, map }: ReportData): Fact[] {
         },
     {
       label: 'Sign, normalisation',
-      value: 'signed; channels summed; not normalised: the pixels add up to the sum above',
+      value: 'signed, channels summed, not normalised',
     },
   ];
 }
@@ -98,8 +98,7 @@ function seen(paper: Paper, { result, card, modelImage, baselineImage }: ReportD
           ],
           3,
         ),
-        color.panel,
-        color.accent,
+        { fill: color.panel, edge: color.accent },
       ),
       columns(
         [

@@ -80,22 +80,18 @@ function cell(
     space(2),
     figure(paper, { png: overlay, aspect: 1, alt: `Attribution map with the ${baseline} baseline` }),
     space(3),
-    facts(
-      paper,
-      [
-        { label: 'f(b)', value: significant(fb, 3) },
-        { label: 'f(x) \u2212 f(b)', value: signed(difference, 3) },
-        {
-          label: 'Gap',
-          value: gapRelative === null ? signed(gap, 2) : `${signed(gap, 2)} (${percent(gapRelative, 2)})`,
-        },
-        { label: 'Evaluations', value: String(evaluations) },
-        converged
-          ? { label: 'Converged', value: 'yes' }
-          : { label: 'Converged', value: 'NOT CONVERGED', strong: true, color: color.red },
-      ],
-      0.42,
-    ),
+    facts(paper, [
+      { label: 'f(b)', value: significant(fb, 3) },
+      { label: 'f(x) \u2212 f(b)', value: signed(difference, 3) },
+      {
+        label: 'Gap',
+        value: gapRelative === null ? signed(gap, 2) : `${signed(gap, 2)} (${percent(gapRelative, 2)})`,
+      },
+      { label: 'Evaluations', value: String(evaluations) },
+      converged
+        ? { label: 'Converged', value: 'yes' }
+        : { label: 'Converged', value: 'NOT CONVERGED', strong: true, color: color.red },
+    ]),
   ]);
 }
 

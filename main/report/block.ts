@@ -1,6 +1,6 @@
 /** Things that know their height at a width before they are drawn. */
 import type { Paper } from './paper.ts';
-import { color, size } from './theme.ts';
+import { color, contentWidth, size } from './theme.ts';
 import type { SetText, TextStyle } from './typesetter.ts';
 
 export interface Block {
@@ -66,21 +66,50 @@ export function columns(cells: readonly { share: number; block: Block }[], gap =
   };
 }
 
-/** A tinted panel around a block; `edge` draws a bar at its left. */
-export function panel(paper: Paper, content: Block, fill: string, edge?: string, padding = 9): Block {
-  const inset = (width: number): number => width - 2 * padding - (edge === undefined ? 0 : 3);
+export interface PanelStyle {
+  fill: string;
+  /** Colour of a bar at the left. */
+  edge?: string;
+  padding?: number;
+}
+
+/** A tinted panel around a block. */
+export function panel(paper: Paper, content: Block, style: PanelStyle): Block {
+  return panels(paper, [{ content, style }]);
+}
+
+/** Panels of one height beside one another. */
+export function panels(
+  paper: Paper,
+  cells: readonly { content: Block; style: PanelStyle }[],
+  gap = 12,
+): Block {
+  const place = (width: number): { outer: number; inner: number[]; height: number } => {
+    const outer = (width - gap * (cells.length - 1)) / cells.length;
+    const inner = cells.map(({ style }) => outer - 2 * paddingOf(style) - edgeOf(style));
+    const heights = cells.map(
+      ({ content, style }, i) => content.measure(inner[i] ?? 0) + 2 * paddingOf(style),
+    );
+    return { outer, inner, height: Math.max(...heights) };
+  };
   return {
-    measure: (width) => content.measure(inset(width)) + 2 * padding,
+    measure: (width) => place(width).height,
     draw: (x, y, width) => {
-      const height = content.measure(inset(width)) + 2 * padding;
-      paper.decorate(() => {
-        paper.pdf.rect(x, y, width, height).fill(fill);
-        if (edge !== undefined) paper.pdf.rect(x, y, 3, height).fill(edge);
+      const { outer, inner, height } = place(width);
+      cells.forEach(({ content, style }, i) => {
+        const left = x + i * (outer + gap);
+        paper.decorate(() => {
+          paper.pdf.rect(left, y, outer, height).fill(style.fill);
+          if (style.edge !== undefined) paper.pdf.rect(left, y, edgeOf(style), height).fill(style.edge);
+        });
+        content.draw(left + edgeOf(style) + paddingOf(style), y + paddingOf(style), inner[i] ?? 0);
       });
-      content.draw(x + padding + (edge === undefined ? 0 : 3), y + padding, inset(width));
     },
   };
 }
+
+const paddingOf = (style: PanelStyle): number => style.padding ?? 9;
+const edgeOf = (style: PanelStyle): number => (style.edge === undefined ? 0 : 3);
 
 export function heading(paper: Paper, content: string, tag: 'H2' | 'H3' = 'H2'): Block {
   const style: TextStyle =
@@ -106,9 +135,12 @@ export interface Fact {
   color?: string;
 }
 
-/** Labels and values as a two-column table with hairlines between the rows. */
-export function facts(paper: Paper, rows: readonly Fact[], labelShare = 0.36): Block {
+/** Labels and values as a two-column table with hairlines between the rows; the labels take what they need. */
+export function facts(paper: Paper, rows: readonly Fact[]): Block {
   const gap = 10;
+  const natural = Math.max(
+    ...rows.map((fact) => paper.typesetter.set(fact.label, { size: size.body }).width),
+  );
   const padding = 2.2;
   const sets = rows.map((fact) => ({
     label: setter(paper, fact.label, { size: size.body, color: color.soft }),
@@ -118,7 +150,10 @@ export function facts(paper: Paper, rows: readonly Fact[], labelShare = 0.36): B
       color: fact.color ?? color.ink,
     }),
   }));
-  const widths = (width: number): [number, number] => [width * labelShare - gap, width * (1 - labelShare)];
+  const widths = (width: number): [number, number] => {
+    const label = Math.min(natural + 2, width * 0.45);
+    return [label, width - label - gap];
+  };
   const heights = (width: number): number[] => {
     const [label, value] = widths(width);
     return sets.map((set) => Math.max(set.label(label).height, set.value(value).height) + 2 * padding);
@@ -138,7 +173,7 @@ export function facts(paper: Paper, rows: readonly Fact[], labelShare = 0.36): B
               scope: 'Row',
             });
             paper.mark('TD', () =>
-              paper.typesetter.draw(set.value(valueWidth), x + width * labelShare, rowTop + padding),
+              paper.typesetter.draw(set.value(valueWidth), x + labelWidth + gap, rowTop + padding),
             );
           });
           top += rowHeights[i] ?? 0;
@@ -168,75 +203,108 @@ export interface Cell {
   text: string;
   color?: string;
   strong?: boolean;
-  fill?: string;
 }
 
-/** Rows of a table, each a block, so that a long table can go over pages; the first is the header. */
+export interface TableStyle {
+  size: number;
+  padding: number;
+  /** The first cell of each row is its header. */
+  rowHeader?: boolean;
+}
+
+/** Makes the rows of a table, each a block, so that a long table can go over pages. */
 export function tableRows(
   paper: Paper,
   columnsOf: readonly Column[],
-  rows: readonly (readonly Cell[])[],
-  style: { size: number; padding: number; rowHeader?: boolean } = { size: size.small, padding: 2.4 },
-): { header: Block; rows: Block[] } {
+  style: TableStyle,
+): { header: Block; repeatedHeader: Block; row: (cells: readonly Cell[]) => Block } {
   const total = columnsOf.reduce((sum, column) => sum + column.share, 0);
   const gap = 8;
-  const rowBlock = (cells: readonly Cell[], header: boolean): Block => {
+  const make = (cells: readonly Cell[], kind: 'header' | 'repeated' | 'row'): Block => {
+    const isRow = kind === 'row';
     const sets = cells.map((cell, i) =>
       setter(paper, cell.text, {
         size: style.size,
         align: columnsOf[i]?.align ?? 'left',
-        weight: header || cell.strong === true ? 'semibold' : 'regular',
-        color: cell.color ?? (header ? color.soft : color.ink),
+        weight: !isRow || cell.strong === true ? 'semibold' : 'regular',
+        color: cell.color ?? (isRow ? color.ink : color.soft),
       }),
     );
     const cellWidth = (i: number, width: number): number => (width * (columnsOf[i]?.share ?? 0)) / total;
     const height = (width: number): number =>
       Math.max(...sets.map((set, i) => set(cellWidth(i, width) - gap).height)) + 2 * style.padding;
+    const drawCells = (
+      x: number,
+      y: number,
+      width: number,
+      drawn: (draw: () => void, i: number) => void,
+    ): void => {
+      let left = x;
+      sets.forEach((set, i) => {
+        const inner = cellWidth(i, width) - gap;
+        const cellLeft = left + gap / 2;
+        drawn(() => paper.typesetter.draw(set(inner), cellLeft, y + style.padding, inner), i);
+        left += cellWidth(i, width);
+      });
+    };
     return {
       measure: height,
       draw: (x, y, width) => {
+        const below = y + height(width);
         paper.decorate(() => {
-          let left = x;
-          cells.forEach((cell, i) => {
-            if (cell.fill !== undefined)
-              paper.pdf.rect(left, y, cellWidth(i, width), height(width)).fill(cell.fill);
-            left += cellWidth(i, width);
-          });
-          paper.pdf
-            .moveTo(x, y + height(width))
-            .lineTo(x + width, y + height(width))
-            .lineWidth(header ? 0.8 : 0.4)
-            .stroke(color.line);
+          const rule = paper.pdf.moveTo(x, below).lineTo(x + width, below);
+          rule.lineWidth(isRow ? 0.4 : 0.8).stroke(color.line);
         });
-        paper.within('TR', () => {
-          let left = x;
-          sets.forEach((set, i) => {
-            const inner = cellWidth(i, width) - gap;
-            const cellLeft = left + gap / 2;
-            const isHeader = header || (i === 0 && style.rowHeader === true);
-            const draw = (): void => paper.typesetter.draw(set(inner), cellLeft, y + style.padding, inner);
-            paper.mark(isHeader ? 'TH' : 'TD', draw, isHeader ? { scope: header ? 'Column' : 'Row' } : {});
-            left += cellWidth(i, width);
-          });
-        });
+        if (kind === 'repeated') {
+          paper.decorate(() => drawCells(x, y, width, (draw) => draw()), 'Pagination');
+          return;
+        }
+        paper.within('TR', () =>
+          drawCells(x, y, width, (draw, i) => {
+            const isHeader = !isRow || (i === 0 && style.rowHeader === true);
+            paper.mark(isHeader ? 'TH' : 'TD', draw, isHeader ? { scope: isRow ? 'Row' : 'Column' } : {});
+          }),
+        );
       },
     };
   };
+  const titles = columnsOf.map((column) => ({ text: column.title }));
   return {
-    header: rowBlock(
-      columnsOf.map((column) => ({ text: column.title })),
-      true,
-    ),
-    rows: rows.map((cells) => rowBlock(cells, false)),
+    header: make(titles, 'header'),
+    repeatedHeader: make(titles, 'repeated'),
+    row: (cells) => make(cells, 'row'),
   };
 }
 
 /** A table that fits on a page. */
 export function table(
   paper: Paper,
-  ...parameters: Parameters<typeof tableRows> extends [Paper, ...infer R] ? R : never
+  columnsOf: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  style: TableStyle,
 ): Block {
-  const { header, rows } = tableRows(paper, ...parameters);
-  const all = stack([header, ...rows]);
+  const { header, row } = tableRows(paper, columnsOf, style);
+  const all = stack([header, ...rows.map(row)]);
   return { measure: all.measure, draw: (x, y, width) => paper.within('Table', () => all.draw(x, y, width)) };
+}
+
+/** Flows a table of any length down the pages, its header on each of them. */
+export function flowTable(
+  paper: Paper,
+  columnsOf: readonly Column[],
+  rows: Iterable<readonly Cell[]>,
+  style: TableStyle,
+): void {
+  const { header, repeatedHeader, row } = tableRows(paper, columnsOf, style);
+  paper.within('Table', () => {
+    paper.flow(header, 2 * header.measure(contentWidth));
+    for (const cells of rows) {
+      const block = row(cells);
+      if (block.measure(contentWidth) > paper.room) {
+        paper.addPage();
+        paper.flow(repeatedHeader);
+      }
+      paper.flow(block);
+    }
+  });
 }

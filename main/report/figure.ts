@@ -50,6 +50,8 @@ function drawFigure(
 ): void {
   const { pdf } = paper;
   pdf.image(Buffer.from(options.png), x, y, { width, height });
+  // A white picture must not melt into the page.
+  pdf.rect(x, y, width, height).lineWidth(0.4).stroke(color.line);
   const { lines, ring, orientation } = options;
   pdf.save();
   pdf.rect(x, y, width, height).clip();
@@ -93,12 +95,13 @@ export function colorBar(paper: Paper, range: number, unit: string): Block {
   const barHeight = 7;
   const labelStyle = { size: size.tiny, color: color.ink } as const;
   const unitStyle = { size: size.tiny, color: color.soft, align: 'center' } as const;
-  const labels = [
-    `\u2212${significant(range, 2)} or less`,
-    signed(-range / 2, 2),
-    '0',
-    signed(range / 2, 2),
-    `${signed(range, 2)} or more`,
+  const ends = [`\u2212${significant(range, 2)} or less`, `${signed(range, 2)} or more`] as const;
+  const ticks = [
+    { at: 0, label: ends[0] },
+    { at: 0.25, label: signed(-range / 2, 2) },
+    { at: 0.5, label: '0' },
+    { at: 0.75, label: signed(range / 2, 2) },
+    { at: 1, label: ends[1] },
   ];
   const caption = (width: number): ReturnType<typeof paper.typesetter.set> =>
     paper.typesetter.set(unit, unitStyle, width);
@@ -107,7 +110,7 @@ export function colorBar(paper: Paper, range: number, unit: string): Block {
     measure: (width) => barHeight + 2 + numbersHeight + caption(width).height,
     draw: (x, y, width) => {
       const height = barHeight + 2 + numbersHeight + caption(width).height;
-      const alt = `Colour bar from ${labels[0] ?? ''} (blue) over 0 (grey) to ${labels[4] ?? ''} (orange). ${unit}`;
+      const alt = `Colour bar from ${ends[0]} (blue) over 0 (grey) to ${ends[1]} (orange). ${unit}`;
       paper.mark(
         'Figure',
         () => {
@@ -121,15 +124,19 @@ export function colorBar(paper: Paper, range: number, unit: string): Block {
               .rect(x + (i * width) / steps, y, stripWidth, barHeight)
               .fill([Math.round(255 * red), Math.round(255 * green), Math.round(255 * blue)]);
           }
-          labels.forEach((label, i) => {
-            const at = x + (i * width) / 4;
+          const sets = ticks.map(({ label }) => paper.typesetter.set(label, labelStyle));
+          const widths = sets.map((set) => set.width);
+          const room = Math.max(widths[0] ?? 0, widths[4] ?? 0) + (widths[1] ?? 0) / 2 + 6 < width / 4;
+          sets.forEach((set, i) => {
+            const at = ticks[i]?.at ?? 0;
+            const tickX = x + at * width;
             pdf
-              .moveTo(at, y + barHeight)
-              .lineTo(at, y + barHeight + 2)
+              .moveTo(tickX, y + barHeight)
+              .lineTo(tickX, y + barHeight + 2)
               .lineWidth(0.5)
               .stroke(color.soft);
-            const set = paper.typesetter.set(label, labelStyle);
-            const left = i === 0 ? x : i === 4 ? x + width - set.width : at - set.width / 2;
+            if (!room && i % 2 === 1) return;
+            const left = at === 0 ? x : at === 1 ? tickX - set.width : tickX - set.width / 2;
             paper.typesetter.draw(set, left, y + barHeight + 2);
           });
           paper.typesetter.draw(caption(width), x, y + barHeight + 2 + numbersHeight, width);

@@ -1,5 +1,5 @@
 /** The first page: whose image, what the model says of it, and where its score came from. */
-import { columns, heading, note, panel, paragraph, space, stack, text, type Block } from './block.ts';
+import { columns, heading, note, panel, panels, paragraph, space, stack, text, type Block } from './block.ts';
 import { colorBar, figure, scaleBar } from './figure.ts';
 import { fixed, percent, significant, signed, stated, timestamp } from './numbers.ts';
 import type { Paper } from './paper.ts';
@@ -32,25 +32,23 @@ export function writeFirstPage(paper: Paper, data: ReportData, who: Identity): v
   );
   paper.space(6);
   paper.flow(
-    panel(
-      paper,
-      paragraph(paper, noticeOf(data.card), { weight: 'semibold', color: color.amber }),
-      color.amberPanel,
-      color.amber,
-      5,
-    ),
+    panel(paper, paragraph(paper, noticeOf(data.card), { weight: 'semibold', color: color.amber }), {
+      fill: color.amberPanel,
+      edge: color.amber,
+      padding: 5,
+    }),
   );
   paper.space(8);
   paper.flow(banner(paper, data, who));
   paper.space(10);
   paper.flow(
-    columns(
-      [
-        { share: 1, block: score(paper, data) },
-        { share: 1, block: convergence(paper, data) },
-      ],
-      12,
-    ),
+    panels(paper, [
+      { content: score(paper, data), style: { fill: color.panel } },
+      {
+        content: convergence(paper, data),
+        style: data.result.converged ? { fill: color.panel } : { fill: color.redPanel, edge: color.red },
+      },
+    ]),
   );
   paper.space(12);
   paper.flow(images(paper, data));
@@ -108,8 +106,7 @@ function banner(paper: Paper, data: ReportData, who: Identity): Block {
       ],
       5,
     ),
-    color.panel,
-    color.accent,
+    { fill: color.panel, edge: color.accent },
   );
 }
 
@@ -128,25 +125,21 @@ function score(paper: Paper, data: ReportData): Block {
     decision === undefined || prediction.threshold === null
       ? 'Threshold: not stated by the model\u2019s author.'
       : `Threshold ${fixed(prediction.threshold, 2)} on the probability of ${positive}. ${decision.source}`;
-  return panel(
-    paper,
-    stack(
-      [
-        note(paper, 'Model score', { size: size.tiny }),
-        columns([
-          {
-            share: 3,
-            block: paragraph(paper, `${positive} ${fixed(value, 3)}`, { size: 14, weight: 'semibold' }),
-          },
-          { share: 2, block: paragraph(paper, called, { align: 'right', leading: 2.2 }) },
-        ]),
-        gauge(paper, value, decision === undefined ? null : prediction.threshold),
-        ...(others.length === 0 ? [] : [note(paper, others.join(' \u00b7 '))]),
-        note(paper, threshold),
-      ],
-      3,
-    ),
-    color.panel,
+  return stack(
+    [
+      note(paper, 'Model score', { size: size.tiny }),
+      columns([
+        {
+          share: 3,
+          block: paragraph(paper, `${positive} ${fixed(value, 3)}`, { size: 14, weight: 'semibold' }),
+        },
+        { share: 2, block: paragraph(paper, called, { align: 'right', leading: 2.2 }) },
+      ]),
+      gauge(paper, value, decision === undefined ? null : prediction.threshold),
+      ...(others.length === 0 ? [] : [note(paper, others.join(' \u00b7 '))]),
+      note(paper, threshold),
+    ],
+    3,
   );
 }
 
@@ -189,27 +182,22 @@ function convergence(paper: Paper, data: ReportData): Block {
   const state = result.converged
     ? paragraph(paper, 'Map converged', { size: 14, weight: 'semibold' })
     : paragraph(paper, 'NOT CONVERGED', { size: 14, weight: 'semibold', color: color.red });
-  return panel(
-    paper,
-    stack(
-      [
-        note(paper, `Attribution of ${result.target}, baseline ${result.baseline}`, { size: size.tiny }),
-        state,
-        ...(result.converged
-          ? []
-          : [
-              paragraph(paper, 'The integral did not reach its tolerances: do not read this map.', {
-                weight: 'semibold',
-                color: color.red,
-              }),
-            ]),
-        note(paper, `${figures.charAt(0).toUpperCase()}${figures.slice(1)}`),
-        paragraph(paper, methodLimits(result.baseline), { weight: 'semibold' }),
-      ],
-      3,
-    ),
-    result.converged ? color.panel : color.redPanel,
-    result.converged ? undefined : color.red,
+  return stack(
+    [
+      note(paper, `Attribution of ${result.target}, baseline ${result.baseline}`, { size: size.tiny }),
+      state,
+      ...(result.converged
+        ? []
+        : [
+            paragraph(paper, 'The integral did not reach its tolerances: do not read this map.', {
+              weight: 'semibold',
+              color: color.red,
+            }),
+          ]),
+      note(paper, `${figures.charAt(0).toUpperCase()}${figures.slice(1)}`),
+      paragraph(paper, methodLimits(result.baseline), { weight: 'semibold' }),
+    ],
+    3,
   );
 }
 

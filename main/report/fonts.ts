@@ -43,10 +43,63 @@ const files: Record<FontFamily, Record<Weight, () => string>> = {
   },
 };
 
-/** pdfkit keeps the opened fontkit font here, and offers no other way to its coverage. */
-type WithOpenFont = PDFKit.PDFDocument & {
-  readonly _font: { readonly font: { hasGlyphForCodePoint(codePoint: number): boolean } };
-};
+/** pdfkit's open font, as far as its types leave it out and it is needed here. */
+interface OpenFont {
+  readonly font: {
+    hasGlyphForCodePoint(codePoint: number): boolean;
+    /** Glyphs are cached with the characters of their first use. */
+    getGlyph(id: number, codePoints?: readonly number[]): ShapedGlyph;
+  };
+  /** Glyphs of the embedded subset: their index there -> their index in the file. */
+  readonly subset: { readonly glyphs: number[] };
+  /** By index in the subset. */
+  readonly widths: number[];
+  readonly unicode: (readonly number[])[];
+  /** 1000 over the units of the em. */
+  readonly scale: number;
+  layout(text: string, features?: unknown): { glyphs: readonly ShapedGlyph[]; positions: readonly unknown[] };
+  /** @returns hexadecimal subset indices, and the glyphs' positions */
+  encode(text: string, features?: unknown): [string[], readonly unknown[]];
+}
+
+interface ShapedGlyph {
+  readonly id: number;
+  readonly advanceWidth: number;
+  /** The characters it stands for; none for a part of a letter, such as an Arabic dot. */
+  readonly codePoints: readonly number[];
+}
+
+type WithOpenFont = PDFKit.PDFDocument & { readonly _font: OpenFont };
+
+/**
+ * Gives a glyph one place in the subset for each character that it stands for. Arabic letters share their bodies, and fontkit and pdfkit
+ * remember only the first letter seen: a name copied out of the report, or read aloud, would be another name.
+ */
+function keepCharactersApart(open: OpenFont): void {
+  const cached = open.font.getGlyph.bind(open.font);
+  open.font.getGlyph = (id, codePoints) => {
+    const glyph = cached(id, codePoints);
+    const same = codePoints === undefined || codePoints.join(' ') === glyph.codePoints.join(' ');
+    // Everything else of the glyph, lazily computed, stays that of the cached one.
+    return same ? glyph : (Object.create(glyph, { codePoints: { value: codePoints } }) as ShapedGlyph);
+  };
+  const places = new Map<string, number>();
+  open.encode = (text, features) => {
+    const { glyphs, positions } = open.layout(text, features);
+    const indices = glyphs.map(({ id, advanceWidth, codePoints }) => {
+      const key = `${id} ${codePoints.join(' ')}`;
+      let place = places.get(key);
+      if (place === undefined) {
+        place = open.subset.glyphs.push(id) - 1;
+        places.set(key, place);
+        open.widths[place] = advanceWidth * open.scale;
+        open.unicode[place] = codePoints;
+      }
+      return place.toString(16).padStart(4, '0');
+    });
+    return [indices, positions];
+  };
+}
 
 /** Regional shapes by the company a text keeps: kana is Japanese, hangul is Korean, else Chinese, which covers most. */
 export function hanFamily(text: string): HanFamily {
@@ -71,6 +124,7 @@ function candidates(character: string, han: HanFamily): FontFamily[] {
 export class Fonts {
   readonly #document: WithOpenFont;
   readonly #chosen = new Map<string, FontFamily | null>();
+  readonly #prepared = new WeakSet<OpenFont>();
   readonly #advances = new Map<string, number>();
 
   constructor(document: PDFKit.PDFDocument) {
@@ -85,6 +139,10 @@ export class Fonts {
   /** Makes a font the document's current one. */
   use(family: FontFamily, weight: Weight, size: number): void {
     this.#document.font(`${family}-${weight}`, size);
+    const open = this.#document._font;
+    if (this.#prepared.has(open)) return;
+    this.#prepared.add(open);
+    keepCharactersApart(open);
   }
 
   /** @returns the family that draws a code point, or null where none does */
@@ -99,7 +157,7 @@ export class Fonts {
 
   /** Whether a family draws a code point. */
   holds(family: FontFamily, character: string): boolean {
-    this.#document.font(`${family}-regular`);
+    this.use(family, 'regular', 1);
     return this.#document._font.font.hasGlyphForCodePoint(character.codePointAt(0) ?? 0);
   }
 

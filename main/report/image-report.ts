@@ -11,7 +11,7 @@ import { identity, type Identity } from './patient.ts';
 import type { ReportData, WrittenDocument } from './report-data.ts';
 import { section } from './section.ts';
 import { color, size } from './theme.ts';
-import { noticeOf } from './words.ts';
+import { missingCharacters, noticeOf } from './words.ts';
 
 /** @returns the PDF; the same data give the same bytes */
 export async function writeReport(data: ReportData): Promise<WrittenDocument> {
@@ -44,10 +44,6 @@ export async function writeReport(data: ReportData): Promise<WrittenDocument> {
     pages: paper.pages,
     warnings: missing.length === 0 ? [] : [missingCharacters(missing)],
   };
-}
-
-function missingCharacters(missing: readonly string[]): string {
-  return `No font holds ${missing.join(', ')}: printed as the code in brackets.`;
 }
 
 function writeWarnings(paper: Paper, data: ReportData): void {
@@ -113,8 +109,8 @@ function writeProvenance(paper: Paper, data: ReportData, who: Identity): void {
     stack([
       columns(
         [
-          { share: 1, block: facts(paper, left, 0.27) },
-          { share: 1, block: facts(paper, right, 0.27) },
+          { share: 1, block: facts(paper, left) },
+          { share: 1, block: facts(paper, right) },
         ],
         20,
       ),

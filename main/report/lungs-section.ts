@@ -74,12 +74,10 @@ export function writeLungCheck(paper: Paper, data: ReportData): void {
                     },
               ]),
               bars(paper, check),
-              panel(
-                paper,
-                stack([paragraph(paper, lungCheckLimits), note(paper, lungMaskLimits)], 3),
-                color.panel,
-                color.accent,
-              ),
+              panel(paper, stack([paragraph(paper, lungCheckLimits), note(paper, lungMaskLimits)], 3), {
+                fill: color.panel,
+                edge: color.accent,
+              }),
             ],
             8,
           ),

@@ -15,7 +15,7 @@ export function writeModel(paper: Paper, title: string, card: ModelCard): void {
     { label: 'Intended use', value: stated(card.intendedUse) },
     {
       label: 'Input',
-      value: `${input.channels} \u00d7 ${input.height} \u00d7 ${input.width} (${input.layout}, \u201c${input.name}\u201d): the whole image squeezed to size, aspect not kept, by an antialiased ${input.filter} filter; then (display value \u2212 ${input.mean}) / ${input.std}`,
+      value: `${input.channels} \u00d7 ${input.height} \u00d7 ${input.width} (${input.layout}, \u201c${input.name}\u201d): the whole image squeezed to size, aspect not kept, by an antialiased ${input.filter} filter; then (display value \u2212\u00a0${input.mean})\u00a0/\u00a0${input.std}`,
     },
     {
       label: 'Output',
@@ -44,8 +44,8 @@ export function writeModel(paper: Paper, title: string, card: ModelCard): void {
   section(paper, title, [
     columns(
       [
-        { share: 1, block: facts(paper, left, 0.24) },
-        { share: 1, block: facts(paper, right, 0.24) },
+        { share: 1, block: facts(paper, left) },
+        { share: 1, block: facts(paper, right) },
       ],
       20,
     ),
@@ -64,7 +64,10 @@ export function list(
   items: readonly string[],
   style: { size?: number; color?: string } = {},
 ): Block {
-  const rows = items.map((item) => text(paper, 'LI', `\u2022  ${item}`, { size: size.body, ...style }));
+  const rows = items.map((item): Block => {
+    const body = text(paper, 'LBody', `\u2022  ${item}`, { size: size.body, ...style });
+    return { measure: body.measure, draw: (x, y, width) => paper.within('LI', () => body.draw(x, y, width)) };
+  });
   const all = stack(rows, 1.5);
   return { measure: all.measure, draw: (x, y, width) => paper.within('L', () => all.draw(x, y, width)) };
 }

@@ -20,7 +20,9 @@ export function signed(value: number | null, digits = 4): string {
 }
 
 export function fixed(value: number | null, decimals: number): string {
-  return value === null ? notStated : withMinus(value.toFixed(decimals));
+  if (value === null) return notStated;
+  const printed = value.toFixed(decimals);
+  return withMinus(Number(printed) === 0 ? printed.replace('-', '') : printed);
 }
 
 /** A share, 0.123 as 12.3 %. */

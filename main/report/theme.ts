@@ -1,5 +1,5 @@
 /** The printed page: A4 in points, one accent, quiet greys. */
-export const page = { width: 595.28, height: 841.89, left: 42, right: 42, top: 40, bottom: 52 } as const;
+export const page = { width: 595.28, height: 841.89, left: 42, right: 42, top: 40, bottom: 48 } as const;
 export const contentWidth = page.width - page.left - page.right;
 
 export const color = {

@@ -1,4 +1,5 @@
 /** Text to lines: fonts by script, order by direction, breaks by width. Missing characters are shown, never left blank. */
+import { color } from './theme.ts';
 import { embeddingLevels, mirrorNeutrals, visualOrder } from './bidi.ts';
 import { Fonts, hanFamily, type FontFamily, type HanFamily, type Weight } from './fonts.ts';
 
@@ -82,7 +83,8 @@ export class Typesetter {
       const baseline = y + i * lineHeight + (lineHeight + style.size * 0.72) / 2;
       for (const run of line.runs) {
         this.#fonts.use(run.family, style.weight ?? 'regular', style.size);
-        this.#document.fillColor(style.color ?? ink).text(run.text, left, baseline, {
+        this.#document.fillColor(style.color ?? color.ink);
+        this.#document.text(run.text, left, baseline, {
           lineBreak: false,
           baseline: 'alphabetic',
           ...shaping(run.family),
@@ -109,7 +111,7 @@ export class Typesetter {
   #glyphs(paragraph: string, style: TextStyle): Glyph[] {
     const han = style.han ?? hanFamily(paragraph);
     const characters = Array.from(
-      paragraph.normalize('NFC').replaceAll(ignorable, '').replaceAll('\t', ' '),
+      composed(paragraph).replaceAll(ignorable, '').replaceAll('\t', ' '),
     ).flatMap((character) => {
       if (!control.test(character) && this.#fonts.familyOf(character, han) !== null) return [character];
       const name = `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
@@ -127,19 +129,22 @@ export class Typesetter {
     });
   }
 
+  /** Breaks at spaces and between Chinese or Japanese characters; inside a word only where it is wider than the line. */
   #lineEnd(glyphs: readonly Glyph[], start: number, width: number): number {
     let used = 0;
     let lastBreak = start;
+    let splits = false;
     for (let i = start; i < glyphs.length; i++) {
       const glyph = glyphs[i];
       if (glyph === undefined) break;
       const isSpace = glyph.text === ' ';
+      if (i === start || glyphs[i - 1]?.text === ' ') splits = wordWidth(glyphs, i) > width;
       if (!isSpace && used + glyph.width > width && i > start) return lastBreak > start ? lastBreak : i;
       used += glyph.width;
       const next = glyphs[i + 1];
       const breakable =
         isSpace ||
-        breaksAfter.test(glyph.text) ||
+        (splits && breaksAfter.test(glyph.text)) ||
         breaksAnywhere.test(glyph.text) ||
         (next !== undefined && breaksAnywhere.test(next.text));
       if (breakable && next?.text !== ' ') lastBreak = i + 1;
@@ -163,11 +168,23 @@ export class Typesetter {
   }
 }
 
-export const ink = '#1b2126';
-
-/** An explicit feature list makes pdfkit shape the run as a whole; without, it shapes word by word, which keeps words of right-to-left text in the wrong order. */
+/** With an explicit feature list pdfkit shapes the run as a whole; without, word by word, each word left of the next. */
 function shaping(family: FontFamily): { features?: PDFKit.Mixins.OpenTypeFeatures[] } {
   return family === 'arabic' || family === 'hebrew' ? { features: [] } : {};
+}
+
+/**
+ * Letters with the marks that follow them, and Hangul jamo, as one character where there is one. Not all of the text: that
+ * would replace compatibility ideographs, and with them the way a family writes its name.
+ */
+function composed(text: string): string {
+  return text.replaceAll(/\p{L}\p{M}+|[\u1100-\u11ff]+/gu, (sequence) => sequence.normalize('NFC'));
+}
+
+function wordWidth(glyphs: readonly Glyph[], start: number): number {
+  let width = 0;
+  for (let i = start; i < glyphs.length && glyphs[i]?.text !== ' '; i++) width += glyphs[i]?.width ?? 0;
+  return width;
 }
 
 function trimEnd(glyphs: Glyph[]): Glyph[] {

@@ -44,3 +44,8 @@ export function baselineDefinition(baseline: BaselineName, blurSigma: number | n
   };
   return definitions[baseline];
 }
+
+/** @param missing code points as U+XXXX */
+export function missingCharacters(missing: readonly string[]): string {
+  return `No font holds ${missing.join(', ')}: printed as the code in brackets.`;
+}
