@@ -72,7 +72,7 @@ export function runElectronHost(): void {
     });
 }
 
-async function start(): Promise<void> {
+function start(): void {
   const resources = electron.isPackaged ? process.resourcesPath : electron.getAppPath();
   const paths = pathArguments();
   const app = createApp({

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { chromiumArguments, findChromium } from '../../scripts/chromium.mjs';
+import { hasDisplay } from '../../scripts/display.mjs';
 
 export interface OpenedWindow {
   /** Resolves when the reader has closed the window: true; or when it could not be shown after all: false. */
@@ -20,14 +21,6 @@ export function openWindow(url: string): OpenedWindow | 'untracked' | null {
   const chromium = findChromium();
   if (chromium !== undefined) return chromiumWindow(chromium, url);
   return openWithSystem(url) ? 'untracked' : null;
-}
-
-export function hasDisplay(
-  platform = process.platform,
-  environment: NodeJS.ProcessEnv = process.env,
-): boolean {
-  if (platform === 'win32' || platform === 'darwin') return true;
-  return Boolean(environment['DISPLAY'] ?? environment['WAYLAND_DISPLAY']);
 }
 
 function chromiumWindow(chromium: string, url: string): OpenedWindow {
