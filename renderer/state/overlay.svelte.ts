@@ -8,10 +8,10 @@ import {
 import type { Run } from './review.svelte.ts';
 
 export const SIGNS: readonly { sign: OverlaySign; label: string }[] = [
-  { sign: 'all', label: 'Both signs' },
-  { sign: 'positive', label: 'For (+)' },
-  { sign: 'negative', label: 'Against (−)' },
-  { sign: 'absolute', label: 'Magnitude' },
+  { sign: 'all', label: '± both' },
+  { sign: 'positive', label: '+ for' },
+  { sign: 'negative', label: '− against' },
+  { sign: 'absolute', label: '| | size' },
 ];
 
 const OPACITY_STEP = 0.1;

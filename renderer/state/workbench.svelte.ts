@@ -4,7 +4,7 @@ import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import { BASELINES, type BaselineName } from '../../core/contract/result.ts';
 import { formatPatientName } from '../lib/format.ts';
-import { FrameLoader } from '../lib/frames.ts';
+import { frameKey, FrameLoader } from '../lib/frames.ts';
 import { Library } from './library.svelte.ts';
 import { Overlay } from './overlay.svelte.ts';
 import { Review, type Subject } from './review.svelte.ts';
@@ -73,6 +73,12 @@ export class Workbench {
     const entry = this.slice?.image;
     if (!entry) return 'Pathlight';
     return `${this.maskPatient ? MASKED : formatPatientName(entry.patient.name) || 'Unnamed'} – Pathlight`;
+  });
+
+  /** The maps belong to the selected slice; while the next frame loads, the last one is still on the screen. */
+  readonly mapFits = $derived.by(() => {
+    const subject = this.review?.subject;
+    return subject !== undefined && this.viewport.loaded?.key === frameKey(subject.image, subject.frame);
   });
 
   /** The lungs are the image's, not a baseline's: any assessment of this image brings them. */
