@@ -1,0 +1,98 @@
+/** Matrix products and the normalising exponentials that go with them. */
+import * as attribute from '../../onnx/attributes.ts';
+import type { AttributeValues, Value } from '../../onnx/builder.ts';
+import { floatValue } from '../../onnx/attributes.ts';
+import { axisOf } from '../../onnx/call.ts';
+import { einsumLabels } from '../../onnx/inference.ts';
+import type { Rule } from '../rule.ts';
+import { inputs, unary, variadic } from '../rule.ts';
+import type { Site } from '../site.ts';
+
+/** The matrices of a MatMul, a vector made a row (left) or a column (right), and the gradient shaped to fit. */
+function matrices(g: Site): { a: Value; b: Value; dy: Value } {
+  const left = g.rank(g.x(0)) === 1;
+  const right = g.rank(g.x(1)) === 1;
+  const axes = [...(left ? [-2] : []), ...(right ? [-1] : [])];
+  return {
+    a: left ? g.op('Unsqueeze', [g.x(0), g.integers([0])]) : g.x(0),
+    b: right ? g.op('Unsqueeze', [g.x(1), g.integers([1])]) : g.x(1),
+    dy: axes.length > 0 ? g.op('Unsqueeze', [g.dy, g.integers(axes)]) : g.dy,
+  };
+}
+
+/** [.., 1, k] and [.., k, 1] back to [.., k]: the driver sums the axes before it. */
+function asVector(g: Site, value: Value, isVector: boolean, axis: number): Value {
+  return isVector ? g.op('Squeeze', [value, g.integers([axis])]) : value;
+}
+
+function gemm(g: Site, a: Value, b: Value, transA: boolean, transB: boolean): Value {
+  const values: AttributeValues = {
+    alpha: floatValue(attribute.float(g.node, 'alpha', 1)),
+    transA: Number(transA),
+    transB: Number(transB),
+  };
+  return g.op('Gemm', [a, b], values);
+}
+
+function softmaxAxis(g: Site): number {
+  return axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x()));
+}
+
+export const linear = {
+  Einsum: variadic(
+    (g, index) => {
+      const { operands, result } = einsumLabels(g.call);
+      const own = operands[index] ?? [];
+      const others = operands.filter((_, operand) => operand !== index);
+      // A label of this operand alone was summed over: its gradient repeats along that axis.
+      const shared = own.filter((label) => [result, ...others].some((term) => term.includes(label)));
+      const terms = [result, ...others].map((term) => term.join(''));
+      const equation = `${terms.join(',')}->${shared.join('')}`;
+      const product = g.op('Einsum', [g.dy, ...g.node.inputs.filter((_, operand) => operand !== index)], {
+        equation,
+      });
+      const missing = own.flatMap((label, axis) => (shared.includes(label) ? [] : [axis]));
+      return missing.length === 0 ? product : g.op('Unsqueeze', [product, g.integers(missing)]);
+    },
+    {
+      refuse: (g) => {
+        einsumLabels(g.call);
+        return undefined;
+      },
+    },
+  ),
+  // Y = alpha A B + beta C: dA = alpha dY Bᵀ, dB = alpha Aᵀ dY, dC = beta dY, each transposed as stated
+  Gemm: {
+    kind: 'differentiable',
+    gradients: (g) => {
+      const transA = attribute.int(g.node, 'transA', 0) === 1;
+      const transB = attribute.int(g.node, 'transB', 0) === 1;
+      return [
+        () => (transA ? gemm(g, g.x(1), g.dy, transB, true) : gemm(g, g.dy, g.x(1), false, !transB)),
+        () => (transB ? gemm(g, g.dy, g.x(0), true, transA) : gemm(g, g.x(0), g.dy, !transA, false)),
+        () => g.mul(g.dy, g.number(attribute.float(g.node, 'beta', 1))),
+      ];
+    },
+  },
+  // y = x - ln sum(exp(x)): dx = dy - softmax(x) sum(dy)
+  LogSoftmax: unary((g) => {
+    const total = g.sum(g.dy, [softmaxAxis(g)]);
+    return g.sub(g.dy, g.mul(g.op('Exp', [g.y()]), total));
+  }),
+  // Y = A B: dA = dY Bᵀ, dB = Aᵀ dY
+  MatMul: inputs(
+    (g) => {
+      const { b, dy } = matrices(g);
+      return asVector(g, g.op('MatMul', [dy, g.transposed(b)]), g.rank(g.x(0)) === 1, -2);
+    },
+    (g) => {
+      const { a, dy } = matrices(g);
+      return asVector(g, g.op('MatMul', [g.transposed(a), dy]), g.rank(g.x(1)) === 1, -1);
+    },
+  ),
+  // dx = y (dy - sum(y dy))
+  Softmax: unary((g) => {
+    const total = g.sum(g.mul(g.dy, g.y()), [softmaxAxis(g)]);
+    return g.mul(g.y(), g.sub(g.dy, total));
+  }),
+} satisfies Partial<Record<string, Rule>>;

@@ -1,0 +1,254 @@
+/**
+ * Writes a graph node by node, knows the type and the shape of every value in it, and folds what is constant.
+ *
+ * Shapes are computed, not solved for: every node is inferred once for each of a few concrete sizes of the batch. What
+ * comes out alike for all of them is fixed, the rest depends on the batch. So no algebra of symbols is needed, and
+ * whatever an exporter does with shapes (Shape, Gather, Div, Where, Reshape ...) is followed exactly.
+ */
+import { PathlightError } from '../contract/errors.ts';
+import { attributes } from './attributes.ts';
+import type { Call, Fact } from './call.ts';
+import { evaluate } from './evaluation.ts';
+import type { Attribute, Node } from './graph.ts';
+import { nodeName, operatorName } from './graph.ts';
+import type { KnownOperator } from './inference.ts';
+import { infer, isKnown } from './inference.ts';
+import type { ElementType, Tensor } from './tensor.ts';
+import { sameTensor, tensor } from './tensor.ts';
+
+/** A size, or 'batch' where it depends on how many images are computed at once. */
+export type Dimension = number | 'batch';
+
+/** The name of a value in the graph. */
+export type Value = string;
+
+export type AttributeValues = Readonly<Record<string, number | string | readonly number[] | Attribute>>;
+
+export class GraphBuilder {
+  readonly opset: number;
+  /** The batch sizes at which every shape is inferred. */
+  readonly probes: readonly number[];
+  readonly nodes: Node[] = [];
+  readonly constants = new Map<Value, Tensor>();
+  readonly #facts = new Map<Value, readonly Fact[]>();
+  readonly #shared = new Map<string, Value>();
+  #count = 0;
+
+  constructor(opset: number, probes: readonly number[]) {
+    this.opset = opset;
+    this.probes = probes;
+  }
+
+  /** Declares a graph input. @param shapes one a probe */
+  input(name: Value, type: ElementType, shapes: readonly (readonly number[])[]): void {
+    this.#facts.set(
+      name,
+      shapes.map((shape) => ({ type, shape })),
+    );
+  }
+
+  /** An initialiser of the graph under a name of its own. */
+  initialiser(name: Value, value: Tensor): void {
+    this.constants.set(name, value);
+    const fact: Fact = { type: value.type, shape: value.shape, data: value };
+    this.#facts.set(
+      name,
+      this.probes.map(() => fact),
+    );
+  }
+
+  /** A constant; small ones that are alike are shared. */
+  constant(value: Tensor): Value {
+    const key =
+      value.data.length <= 16 ? `${value.type}[${value.shape.join()}]${value.data.join()}` : undefined;
+    const shared = key === undefined ? undefined : this.#shared.get(key);
+    if (shared !== undefined) return shared;
+    const name = this.#unique('constant');
+    this.initialiser(name, value);
+    if (key !== undefined) this.#shared.set(key, name);
+    return name;
+  }
+
+  has(name: Value): boolean {
+    return this.#facts.has(name);
+  }
+
+  /** One fact a probe. */
+  facts(name: Value): readonly Fact[] {
+    const facts = this.#facts.get(name);
+    if (facts === undefined) throw new PathlightError('internal', `The value "${name}" is not in the graph.`);
+    return facts;
+  }
+
+  type(name: Value): ElementType {
+    return this.#first(name).type;
+  }
+
+  rank(name: Value): number {
+    return this.#first(name).shape.length;
+  }
+
+  dimensions(name: Value): Dimension[] {
+    const facts = this.facts(name);
+    return this.#first(name).shape.map((size, axis) =>
+      facts.every(({ shape }) => shape[axis] === size) ? size : 'batch',
+    );
+  }
+
+  /** The value's data where they are the same for every image and every batch. */
+  data(name: Value): Tensor | undefined {
+    const [first, ...rest] = this.facts(name).map(({ data }) => data);
+    if (first === undefined) return undefined;
+    return rest.every((other) => other !== undefined && sameTensor(first, other)) ? first : undefined;
+  }
+
+  /** Whether both values have the same shape at every probe. */
+  sameShape(a: Value, b: Value): boolean {
+    const others = this.facts(b);
+    return this.facts(a).every(({ shape }, probe) => {
+      const other = others[probe]?.shape ?? [];
+      return shape.length === other.length && shape.every((size, axis) => size === other[axis]);
+    });
+  }
+
+  /** Appends a node, unless all its outputs are constant: then they become initialisers. */
+  add(node: Node): void {
+    const { operator } = node;
+    if (node.domain !== '' || !isKnown(operator)) {
+      throw new PathlightError(
+        'unsupported',
+        `Node ${nodeName(node)} is of the unknown operator ${operatorName(node)}.`,
+      );
+    }
+    const calls = this.calls(node);
+    const folded = this.#fold(operator, calls);
+    const facts = calls.map((call, probe) =>
+      infer(operator, call).map((fact, output): Fact => {
+        const data = folded[probe]?.[output];
+        return data === undefined ? fact : { ...fact, data };
+      }),
+    );
+    node.outputs.forEach((name, output) => {
+      if (name === '') return;
+      const own = facts.map((outputs) => {
+        const fact = outputs[output];
+        if (fact === undefined) {
+          throw new PathlightError(
+            'unsupported',
+            `Node ${nodeName(node)} (${operatorName(node)}) has an output ${output} that Pathlight does not know.`,
+          );
+        }
+        return fact;
+      });
+      this.#facts.set(name, own);
+    });
+    const names = node.outputs.filter((name) => name !== '');
+    const constants = names.map((name) => this.data(name));
+    if (constants.every((value) => value !== undefined)) {
+      names.forEach((name, index) => {
+        const value = constants[index];
+        if (value !== undefined) this.initialiser(name, value);
+      });
+    } else {
+      this.nodes.push(node);
+    }
+  }
+
+  /** An optional output of a node, which it is made to give if it does not yet. */
+  output(node: Node, index: number): Value {
+    const at = this.nodes.findIndex(({ outputs }) => outputs[0] === node.outputs[0]);
+    const present = this.nodes[at] ?? node;
+    const stated = present.outputs[index] ?? '';
+    if (stated !== '') return stated;
+    const name = this.#unique(node.operator);
+    const outputs = Array.from({ length: Math.max(present.outputs.length, index + 1) }, (_, place) =>
+      place === index ? name : (present.outputs[place] ?? ''),
+    );
+    const extended = { ...present, outputs };
+    if (isKnown(node.operator)) {
+      const operator = node.operator;
+      this.#facts.set(
+        name,
+        this.calls(extended).flatMap((call) => infer(operator, call)[index] ?? []),
+      );
+    }
+    this.nodes[at] = extended;
+    return name;
+  }
+
+  /** The node over its inputs, once a probe. */
+  calls(node: Node): Call[] {
+    return this.probes.map((_, probe) => ({
+      node,
+      opset: this.opset,
+      inputs: node.inputs.map((name) => (name === '' ? undefined : this.facts(name)[probe])),
+    }));
+  }
+
+  #fold(operator: KnownOperator, calls: readonly Call[]): (readonly Tensor[] | undefined)[] {
+    const [first] = calls;
+    if (first === undefined) return [];
+    const outcome = evaluate(operator, first);
+    return calls.map((call) => {
+      if (call === first) return outcome;
+      const alike = call.inputs.every(
+        (fact, index) => fact?.data !== undefined && fact.data === first.inputs[index]?.data,
+      );
+      return alike && outcome !== undefined ? outcome : evaluate(operator, call);
+    });
+  }
+
+  /** Appends a node of one output and returns it. */
+  op(operator: KnownOperator, inputs: readonly Value[], values: AttributeValues = {}): Value {
+    const output = this.#unique(operator);
+    this.#append(operator, inputs, [output], values);
+    return output;
+  }
+
+  /** Appends a node of several outputs. */
+  ops(
+    operator: KnownOperator,
+    inputs: readonly Value[],
+    count: number,
+    values: AttributeValues = {},
+  ): Value[] {
+    const outputs = Array.from({ length: count }, () => this.#unique(operator));
+    this.#append(operator, inputs, outputs, values);
+    return outputs;
+  }
+
+  #append(
+    operator: KnownOperator,
+    inputs: readonly Value[],
+    outputs: readonly Value[],
+    values: AttributeValues,
+  ) {
+    this.add({
+      name: outputs[0] ?? '',
+      operator,
+      domain: '',
+      inputs,
+      outputs,
+      attributes: attributes(values),
+    });
+  }
+
+  #unique(what: string): Value {
+    let name: string;
+    do name = `pathlight/${what}_${this.#count++}`;
+    while (this.#facts.has(name));
+    return name;
+  }
+
+  #first(name: Value): Fact {
+    const [fact] = this.facts(name);
+    if (fact === undefined) throw new PathlightError('internal', 'A graph needs at least one batch size.');
+    return fact;
+  }
+}
+
+/** A tensor of one value in the given type. */
+export function filled(type: ElementType, shape: readonly number[], value: number): Tensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return tensor(type, shape, new Float64Array(count).fill(value));
+}
