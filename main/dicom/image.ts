@@ -21,7 +21,7 @@ function findPixelData({ dataset, pixelData }: DicomFile): PixelDataElement {
   if (pixelData === null || pixelData.length === 0) {
     throw dataset.has('x00280010')
       ? new PathlightError('damaged', 'The file describes an image but holds no pixel data.', resend)
-      : new PathlightError('unsupported', 'The file holds no image.');
+      : new PathlightError('unsupported', 'The file holds no image, or is cut off before it.');
   }
   if (pixelData.tag !== 'x7fe00010') {
     throw new PathlightError(

@@ -35,7 +35,7 @@ export interface DicomFile {
 const firstRead = 128 * 1024;
 const largestHeader = 32 * 1024 * 1024;
 /** Most that a deflated file may inflate to. */
-const largestInflated = 512 * 1024 * 1024;
+const largestInflated = 256 * 1024 * 1024;
 const largestItemCount = 500_000;
 const largestElementCount = 50_000;
 
@@ -189,7 +189,9 @@ function parse(bytes: Uint8Array, start: number, encoding: Encoding, whole: bool
         parsed.elements[tag] = element;
       }
     }
-    return { ...parsed, complete: whole };
+    // Fewer bytes than an element has: padding, or an element that is cut off.
+    const rest = bytes.subarray(stream.position);
+    return { ...parsed, complete: whole && rest.every((byte) => byte === 0) };
   } catch (failure) {
     // The library throws strings, and the stack may overflow on sequences nested without end.
     return { ...parsed, failure };
@@ -217,14 +219,14 @@ function checkItemCount(bytes: Uint8Array): void {
 
 async function inflate(source: ByteSource, start: number): Promise<ByteSource> {
   if (source.size > largestInflated) {
-    throw new PathlightError('too-large', 'The deflated file is larger than 512 MiB.');
+    throw new PathlightError('too-large', 'The deflated file is larger than 256 MiB.');
   }
   const deflated = await source.read(start, source.size - start);
   try {
     return memorySource(await promisify(inflateRaw)(deflated, { maxOutputLength: largestInflated }));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new PathlightError('too-large', 'The deflated file inflates to more than 512 MiB.', '', {
+      throw new PathlightError('too-large', 'The deflated file inflates to more than 256 MiB.', '', {
         cause: error,
       });
     }

@@ -1,7 +1,8 @@
 /** Writes small DICOM files for tests: explicit VR little endian, native or encapsulated pixels, whole or broken on request. */
 
 /** A value by VR: text for string VRs, numbers for US, SS, UL, FD, bytes for OB, OW, UN, OV, items for SQ. */
-export type DicomValue = string | readonly string[] | readonly number[] | Uint8Array | readonly DicomAttributes[];
+export type DicomValue =
+  string | readonly string[] | readonly number[] | Uint8Array | readonly DicomAttributes[];
 
 /** Attributes by tag, `GGGGEEEE` in hexadecimal; null leaves out what would be written by itself. */
 export type DicomAttributes = Readonly<Record<string, readonly [vr: string, value: DicomValue] | null>>;
@@ -53,7 +54,9 @@ function even(bytes: Uint8Array, pad: number): Uint8Array {
   return bytes.length % 2 === 0 ? bytes : Buffer.concat([bytes, Buffer.of(pad)]);
 }
 
-const numberWriters: Readonly<Record<string, [size: number, write: (view: DataView, at: number, value: number) => void]>> = {
+const numberWriters: Readonly<
+  Record<string, [size: number, write: (view: DataView, at: number, value: number) => void]>
+> = {
   US: [2, (view, at, value) => view.setUint16(at, value, true)],
   SS: [2, (view, at, value) => view.setInt16(at, value, true)],
   OW: [2, (view, at, value) => view.setUint16(at, value, true)],
@@ -76,13 +79,15 @@ function valueBytes(vr: string, value: DicomValue): Uint8Array {
     value.forEach((entry, i) => write(view, i * size, entry));
     return bytes;
   }
-  if (isAll(value, (entry): entry is string => typeof entry === 'string')) return valueBytes(vr, value.join('\\'));
-  const items = value as readonly DicomAttributes[];
+  if (isAll(value, (entry): entry is string => typeof entry === 'string'))
+    return valueBytes(vr, value.join('\\'));
+  const items = value;
   return Buffer.concat(items.map((attributes) => item(dataSet(attributes))));
 }
 
 function header(tag: string, vr: string, length: number): Buffer {
-  if (longVrs.has(vr)) return Buffer.concat([tagBytes(tag), Buffer.from(vr), Buffer.alloc(2), uint32(length)]);
+  if (longVrs.has(vr))
+    return Buffer.concat([tagBytes(tag), Buffer.from(vr), Buffer.alloc(2), uint32(length)]);
   return Buffer.concat([tagBytes(tag), Buffer.from(vr), uint32(length).subarray(0, 2)]);
 }
 
@@ -142,7 +147,9 @@ export function writeDicom(options: DicomOptions): Uint8Array {
     ...options.attributes,
   };
   // Keys are compared as written: one spelling, so that an override replaces.
-  const upper = Object.fromEntries(Object.entries(attributes).map(([tag, value]) => [tag.toUpperCase(), value]));
+  const upper = Object.fromEntries(
+    Object.entries(attributes).map(([tag, value]) => [tag.toUpperCase(), value]),
+  );
   const body = [dataSet(upper), pixelData(options)];
   if (options.meta === false) return Buffer.concat(body);
   const meta = dataSet({
