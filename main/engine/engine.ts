@@ -1,5 +1,5 @@
 /** What the rest of main asks of the engine process. */
-import type { Convergence } from '../../core/contract/result.ts';
+import type { IntegralFrame } from '../../core/attribution/integrated-gradients.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 
 /** A model file that has been checked against its card (main/app/models.ts). */
@@ -26,14 +26,7 @@ export interface ExplainJob {
 }
 
 /** After every batch. `map` is [elements], signed. */
-export interface EngineMap extends Convergence {
-  map: Float32Array;
-  nodes: number;
-  maxEvaluations: number;
-  final: boolean;
-  seconds: number;
-  secondsLeft: number | null;
-}
+export type EngineMap = IntegralFrame;
 
 export interface DeviceInfo {
   provider: string;

@@ -1,0 +1,134 @@
+import { fromErrorReport, PathlightError } from '../../core/contract/errors.ts';
+import type { EngineProcess } from '../app/app-interface.ts';
+import type { DeviceInfo, Engine, EngineMap, EngineModel, ExplainJob, ModelSupport } from './engine.ts';
+import { FrameQueue } from './frame-queue.ts';
+import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
+import { forkEngine } from './spawn.ts';
+
+/** Maps held for a reader that is slower than the engine. */
+const framesHeld = 4;
+
+interface Pending {
+  item(frame: EngineMap): void;
+  answer(value: EngineAnswers[EngineCall]): void;
+  fail(error: Error): void;
+}
+
+/**
+ * The engine's process as an object: started at the first call, and again at the first call after it died.
+ * @param spawn starts the process; Node's `fork` by default
+ */
+export class EngineClient implements Engine {
+  readonly #spawn: () => EngineProcess;
+  readonly #pending = new Map<number, Pending>();
+  #process: EngineProcess | null = null;
+  #lastId = 0;
+  #closed = false;
+
+  constructor(spawn: () => EngineProcess = forkEngine) {
+    this.#spawn = spawn;
+  }
+
+  /** Of the process that runs now; null before the first call and after its death. */
+  get pid(): number | null {
+    return this.#process?.pid ?? null;
+  }
+
+  async device(): Promise<DeviceInfo> {
+    return this.#call({ call: 'device' });
+  }
+
+  async run(model: EngineModel, input: Float32Array): Promise<Float32Array> {
+    return this.#call({ call: 'run', model, input });
+  }
+
+  async check(file: string): Promise<ModelSupport> {
+    return this.#call({ call: 'check', file });
+  }
+
+  async *explain(job: ExplainJob, signal?: AbortSignal): AsyncGenerator<EngineMap, void, undefined> {
+    const cancelled = new PathlightError('cancelled', 'Cancelled');
+    if (signal?.aborted === true) throw cancelled;
+    const frames = new FrameQueue<EngineMap>(framesHeld);
+    const id = this.#request(
+      { call: 'explain', job },
+      {
+        item: (frame) => frames.push(frame),
+        answer: () => frames.end(),
+        fail: (error) => frames.end(error),
+      },
+    );
+    const cancel = (): void => frames.end(cancelled);
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      yield* frames;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      if (this.#pending.delete(id)) this.#process?.send({ cancel: id } satisfies ToEngine);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const process = this.#process;
+    if (process === null) return;
+    const ended = new Promise<void>((resolve) => process.onExit(() => resolve()));
+    process.kill();
+    await ended;
+  }
+
+  #call<C extends 'device' | 'run' | 'check'>(
+    request: EngineRequest & { call: C },
+  ): Promise<EngineAnswers[C]> {
+    return new Promise((resolve, reject) => {
+      this.#request(request, {
+        item: () => undefined,
+        answer: (value) => resolve(value as EngineAnswers[C]),
+        fail: reject,
+      });
+    });
+  }
+
+  /** @returns the request's number */
+  #request(request: EngineRequest, pending: Pending): number {
+    const id = ++this.#lastId;
+    const process = this.#started();
+    this.#pending.set(id, pending);
+    process.send({ id, request } satisfies ToEngine);
+    return id;
+  }
+
+  #started(): EngineProcess {
+    if (this.#closed) throw new PathlightError('engine', 'The engine has been closed');
+    if (this.#process !== null) return this.#process;
+    const process = this.#spawn();
+    this.#process = process;
+    process.onMessage((message) => this.#receive(message as FromEngine));
+    process.onExit((code) => this.#exited(process, code));
+    return process;
+  }
+
+  #receive(message: FromEngine): void {
+    const pending = this.#pending.get(message.id);
+    // A call that was cancelled may still have replies on their way.
+    if (pending === undefined) return;
+    if ('item' in message) return pending.item(message.item);
+    this.#pending.delete(message.id);
+    if ('error' in message) pending.fail(fromErrorReport(message.error));
+    else pending.answer(message.answer);
+  }
+
+  #exited(process: EngineProcess, code: number | null): void {
+    if (this.#process === process) this.#process = null;
+    const error = this.#closed
+      ? new PathlightError('cancelled', 'Cancelled: the engine was closed')
+      : new PathlightError(
+          'engine',
+          `The engine process stopped unexpectedly (${code === null ? 'it was ended from outside, or could not start' : `exit code ${code}`})`,
+          'The steps done so far are kept. Start again: the engine restarts by itself. If it stops again on the same model, the model is too large for this machine or damaged.',
+        );
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const call of pending) call.fail(error);
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Entry of the engine's process: everything that runs a model. A native call blocks this process's only thread for one batch;
+ * between two batches it answers what has come in, so that a score waits for a batch at most. A model that crashes the runtime
+ * or eats the memory takes this process down, and nothing else.
+ */
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { differenceFloor } from '../../core/attribution/convergence.ts';
+import { integratedGradients } from '../../core/attribution/integrated-gradients.ts';
+import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
+import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
+import { checkModel } from './check-model.ts';
+import type { EngineModel, ExplainJob } from './engine.ts';
+import { batchSizeFor, differentiableModel } from './gradient-model.ts';
+import { readCheckedModel } from './model-file.ts';
+import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
+import { device, floats, openSession, runSession, Sessions } from './sessions.ts';
+
+interface Gradients {
+  session: InferenceSession;
+  graph: GradientModel;
+}
+
+const forward = new Sessions<InferenceSession>(4, (session) => session.release());
+const gradients = new Sessions<Gradients>(2, ({ session }) => session.release());
+/** One cancellation for each explanation that runs or waits. */
+const cancellations = new Map<number, AbortController>();
+/** Explanations run one after the other: each alone needs the memory of a batch. */
+let lastExplanation: Promise<unknown> = Promise.resolve();
+
+function answerTo(request: EngineRequest, id: number): Promise<EngineAnswers[EngineCall]> {
+  switch (request.call) {
+    case 'device':
+      return Promise.resolve(device);
+    case 'run':
+      return run(request.model, request.input);
+    case 'check':
+      return checkModel(request.file);
+    case 'explain':
+      return explainInTurn(request.job, id);
+  }
+}
+
+async function explainInTurn(job: ExplainJob, id: number): Promise<undefined> {
+  const cancellation = new AbortController();
+  cancellations.set(id, cancellation);
+  const turn = lastExplanation.then(() => explain(job, id, cancellation.signal));
+  lastExplanation = turn.catch(() => undefined);
+  try {
+    await turn;
+  } finally {
+    cancellations.delete(id);
+  }
+}
+
+async function run(model: EngineModel, input: Float32Array): Promise<Float32Array> {
+  checkSize(model, input);
+  const open = async (): Promise<InferenceSession> =>
+    openSession(await readCheckedModel(model.file, model.sha256), `model ${model.id}`);
+  return forward.use(keyOf(model), open, async (session) => {
+    const feeds = { [model.input.name]: new Tensor('float32', input, [1, ...model.input.shape]) };
+    return floats(await runSession(session, feeds, [model.output.name]), model.output.name);
+  });
+}
+
+async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promise<void> {
+  const { model } = job;
+  checkSize(model, job.x);
+  if (signal.aborted) throw new PathlightError('cancelled', 'Cancelled');
+  const open = async (): Promise<Gradients> => {
+    const graph = buildGradientModel(await readCheckedModel(model.file, model.sha256), {
+      input: model.input.name,
+      output: model.output.name,
+      objective: job.scalar,
+      activation: model.output.activation,
+      inputShape: model.input.shape,
+    });
+    const session = await openSession(graph.bytes, `the gradient graph of model ${model.id}`);
+    return { session, graph };
+  };
+  await gradients.use(`${keyOf(model)} ${job.scalar}`, open, async ({ session, graph }) => {
+    const differentiable = differentiableModel(session, graph, job.target);
+    const options = {
+      gapTolerance: job.gapTolerance,
+      mapTolerance: job.mapTolerance,
+      differenceFloor: differenceFloor(job.scalar),
+      maxEvaluations: job.maxEvaluations,
+      batchSize: batchSizeFor(model.input.shape),
+    };
+    for await (const item of integratedGradients(differentiable, job.x, job.baseline, options, signal)) {
+      post({ id, item });
+    }
+  });
+}
+
+function keyOf(model: EngineModel): string {
+  return `${model.sha256} ${model.input.name} ${model.output.name} ${model.output.activation}`;
+}
+
+function checkSize(model: EngineModel, input: Float32Array): void {
+  const elements = model.input.shape.reduce((product, size) => product * size, 1);
+  if (input.length !== elements) {
+    throw new PathlightError(
+      'bad-request',
+      `Model ${model.id} takes ${model.input.shape.join(' x ')} values, not ${input.length}.`,
+    );
+  }
+}
+
+/** Electron's utility process has a port; a forked Node process has the channel to its parent. */
+interface Port {
+  post(message: FromEngine): void;
+  listen(listener: (message: ToEngine) => void): void;
+}
+
+function openPort(): Port {
+  if ('parentPort' in process && isParentPort(process.parentPort)) {
+    const { parentPort } = process;
+    return {
+      post: (message) => parentPort.postMessage(message),
+      listen: (listener) => parentPort.on('message', ({ data }) => listener(data as ToEngine)),
+    };
+  }
+  // Without a parent nobody waits for an answer.
+  process.on('disconnect', () => process.exit());
+  return {
+    post: (message) => process.send?.(message),
+    listen: (listener) => process.on('message', (message) => listener(message as ToEngine)),
+  };
+}
+
+interface ParentPort {
+  postMessage(message: unknown): void;
+  on(event: 'message', listener: (event: { data: unknown }) => void): void;
+}
+
+function isParentPort(port: unknown): port is ParentPort {
+  return typeof port === 'object' && port !== null && 'postMessage' in port && 'on' in port;
+}
+
+async function answer(id: number, request: EngineRequest): Promise<void> {
+  try {
+    post({ id, answer: await answerTo(request, id) });
+  } catch (error) {
+    post({ id, error: toErrorReport(error) });
+  }
+}
+
+const port = openPort();
+
+function post(message: FromEngine): void {
+  port.post(message);
+}
+
+// Ctrl-C reaches every process of a terminal's group: the one that started this one decides what it means.
+process.on('SIGINT', () => undefined);
+port.listen((message) => {
+  if ('cancel' in message) cancellations.get(message.cancel)?.abort();
+  else void answer(message.id, message.request);
+});

@@ -1,0 +1,27 @@
+/** The messages between the engine's client and its process: structured clones, one reply or stream for each request. */
+import type { ErrorReport } from '../../core/contract/errors.ts';
+import type { DeviceInfo, EngineMap, EngineModel, ExplainJob, ModelSupport } from './engine.ts';
+
+export type EngineRequest =
+  | { call: 'device' }
+  | { call: 'run'; model: EngineModel; input: Float32Array }
+  | { call: 'explain'; job: ExplainJob }
+  | { call: 'check'; file: string };
+
+/** What each call answers; `explain` answers with items, then with an end without a value. */
+export interface EngineAnswers {
+  device: DeviceInfo;
+  run: Float32Array;
+  explain: undefined;
+  check: ModelSupport;
+}
+
+export type EngineCall = EngineRequest['call'];
+
+/** `cancel` has no reply of its own: the call that it names ends with an error of kind `cancelled`. */
+export type ToEngine = { id: number; request: EngineRequest } | { cancel: number };
+
+export type FromEngine =
+  | { id: number; item: EngineMap }
+  | { id: number; answer: EngineAnswers[EngineCall] }
+  | { id: number; error: ErrorReport };

@@ -1,0 +1,113 @@
+import os from 'node:os';
+import { env, InferenceSession } from 'onnxruntime-node';
+import { PathlightError } from '../../core/contract/errors.ts';
+import type { DeviceInfo } from './engine.ts';
+
+/** Stated explicitly, because the bits of a result depend on it. */
+const threads = os.availableParallelism();
+
+export const device: DeviceInfo = {
+  provider: 'cpu',
+  threads,
+  runtime: `onnxruntime-node ${env.versions.node ?? ''}, Node ${process.versions.node}`,
+};
+
+/**
+ * @param bytes an ONNX file
+ * @param name for the message of an error
+ * @throws PathlightError `unsupported`: ONNX Runtime refuses the model
+ */
+export async function openSession(bytes: Uint8Array, name: string): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(bytes, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      logSeverityLevel: 4,
+    });
+  } catch (error) {
+    throw new PathlightError(
+      'unsupported',
+      `ONNX Runtime cannot load ${name}: ${error instanceof Error ? error.message : String(error)}`,
+      'Check that the file is a complete ONNX model of a supported opset.',
+      { cause: error },
+    );
+  }
+}
+
+/** @throws PathlightError `unsupported`: the runtime cannot run the model on this input */
+export async function runSession(
+  session: InferenceSession,
+  feeds: InferenceSession.FeedsType,
+  outputs: string[],
+): Promise<InferenceSession.ReturnType> {
+  try {
+    return await session.run(feeds, outputs);
+  } catch (error) {
+    throw new PathlightError(
+      'unsupported',
+      `ONNX Runtime cannot run the model: ${error instanceof Error ? error.message : String(error)}`,
+      "Check that the card's input and output fit the model.",
+      { cause: error },
+    );
+  }
+}
+
+/** @throws PathlightError `unsupported` where an output is missing or not float32 */
+export function floats(outputs: InferenceSession.ReturnType, name: string): Float32Array {
+  const data = outputs[name]?.data;
+  if (!(data instanceof Float32Array)) {
+    throw new PathlightError('unsupported', `The model's output '${name}' is not a float32 tensor`);
+  }
+  return data;
+}
+
+interface Opened<T> {
+  value: Promise<T>;
+  users: number;
+}
+
+/** Keeps what was opened last, at most `limit` of it (and all that is in use), and closes the rest. */
+export class Sessions<T> {
+  readonly #limit: number;
+  readonly #close: (value: T) => Promise<void>;
+  /** The least recently used first. */
+  readonly #opened = new Map<string, Opened<T>>();
+
+  constructor(limit: number, close: (value: T) => Promise<void>) {
+    this.#limit = limit;
+    this.#close = close;
+  }
+
+  /** Gives `work` what `open` made for this key, now or before; it stays open until `work` ends. */
+  async use<R>(key: string, open: () => Promise<T>, work: (value: T) => Promise<R>): Promise<R> {
+    const opened = this.#opened.get(key) ?? { value: open(), users: 0 };
+    this.#opened.delete(key);
+    this.#opened.set(key, opened);
+    opened.users++;
+    try {
+      let value;
+      try {
+        value = await opened.value;
+      } catch (error) {
+        if (this.#opened.get(key) === opened) this.#opened.delete(key);
+        throw error;
+      }
+      return await work(value);
+    } finally {
+      opened.users--;
+      await this.#closeIdle();
+    }
+  }
+
+  async #closeIdle(): Promise<void> {
+    for (const [key, opened] of this.#opened) {
+      if (this.#opened.size <= this.#limit) return;
+      if (opened.users > 0) continue;
+      // Before anything is awaited, so that nobody takes it while it closes.
+      this.#opened.delete(key);
+      await this.#close(await opened.value);
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { EngineProcess } from '../app/app-interface.ts';
+
+/**
+ * The engine's entry file: process.ts beside this one when run from the sources, engine.js in the bundle, where this code may
+ * have been put into a folder of shared chunks.
+ */
+export function engineEntry(here: string = import.meta.url): string {
+  if (here.endsWith('.ts')) return fileURLToPath(new URL('./process.ts', here));
+  const folder = here.slice(0, here.lastIndexOf('/') + 1).replace(/chunks\/$/, '');
+  return fileURLToPath(new URL('engine.js', folder));
+}
+
+/** Starts the engine as a child of this Node process. Electron's host passes a `spawnEngine` of its own (utilityProcess). */
+export function forkEngine(): EngineProcess {
+  const child = fork(engineEntry(), {
+    serialization: 'advanced',
+    // Flags of this process (a test runner's, a debugger's) are not the engine's.
+    execArgv: [],
+    // Standard output belongs to the command line's results.
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
+  return {
+    pid: child.pid,
+    send(message) {
+      // An error here means that the process is gone; its exit tells what there is to tell.
+      if (child.connected) child.send(message as object, () => undefined);
+    },
+    onMessage: (listener) => child.on('message', listener),
+    onExit(listener) {
+      let told = false;
+      const tell = (code: number | null): void => {
+        if (!told) listener(code);
+        told = true;
+      };
+      child.on('exit', tell);
+      child.on('error', () => tell(null));
+    },
+    kill: () => child.kill('SIGKILL'),
+  };
+}
