@@ -28,7 +28,7 @@ function attributionFacts({ result, card, map }: ReportData): Fact[] {
   const unit = result.scalar === 'logit' ? ' (logit)' : '';
   const relative =
     result.gapRelative === null
-      ? 'not given: f(x) \u2212 f(b) is too near zero, so the absolute bound decides'
+      ? 'not given: f(x) \u2212 f(b) is near zero'
       : `${percent(result.gapRelative, 2)} of |f(x) \u2212 f(b)|; tolerance ${percent(parameters.gapTolerance)}`;
   return [
     { label: 'Target', value: result.target, strong: true },
@@ -55,14 +55,14 @@ function attributionFacts({ result, card, map }: ReportData): Fact[] {
     { label: 'Gap, relative', value: relative },
     {
       label: 'Map change (L2)',
-      value: `${percent(result.mapChange)} between the last two levels; tolerance ${percent(parameters.mapTolerance)}`,
+      value: `${percent(result.mapChange)} (last two levels); tolerance ${percent(parameters.mapTolerance)}`,
       strong: true,
     },
     result.converged
       ? { label: 'Converged', value: 'yes: both criteria hold', strong: true }
       : {
           label: 'Converged',
-          value: 'NOT CONVERGED: at least one criterion does not hold',
+          value: 'NOT CONVERGED: a criterion does not hold',
           strong: true,
           color: color.red,
         },

@@ -7,6 +7,8 @@ export interface Block {
   /** Height at a width, points. */
   readonly measure: (width: number) => number;
   readonly draw: (x: number, y: number, width: number) => void;
+  /** The same content in smaller pieces, for where it is taller than a page. */
+  readonly parts?: (width: number) => readonly Block[];
 }
 
 /** Sets a text once per width. */
@@ -22,11 +24,19 @@ function setter(paper: Paper, content: string, style: TextStyle): (width: number
 /** A paragraph or heading. */
 export function text(paper: Paper, tag: string, content: string, style: TextStyle): Block {
   const set = setter(paper, content, style);
-  return {
-    measure: (width) => set(width).height,
+  const lines = (from: number, to: number): Block => ({
+    measure: (width) => set(width).lineHeight * (Math.min(to, set(width).lines.length) - from),
     draw: (x, y, width) => {
-      paper.mark(tag, () => paper.typesetter.draw(set(width), x, y, width));
+      paper.mark(tag, () => paper.typesetter.draw(set(width), x, y, width, from, to));
     },
+  });
+  const linesAPart = 30;
+  return {
+    ...lines(0, Number.POSITIVE_INFINITY),
+    parts: (width) =>
+      Array.from({ length: Math.ceil(set(width).lines.length / linesAPart) }, (_, i) =>
+        lines(i * linesAPart, (i + 1) * linesAPart),
+      ),
   };
 }
 
@@ -46,6 +56,7 @@ export function stack(blocks: readonly Block[], gap = 0): Block {
         top += block.measure(width) + gap;
       }
     },
+    parts: () => blocks,
   };
 }
 
@@ -63,6 +74,7 @@ export function columns(cells: readonly { share: number; block: Block }[], gap =
         left += widthOf(share, width) + gap;
       }
     },
+    parts: () => cells.map(({ block }) => block),
   };
 }
 
@@ -105,6 +117,7 @@ export function panels(
         content.draw(left + edgeOf(style) + paddingOf(style), y + paddingOf(style), inner[i] ?? 0);
       });
     },
+    parts: () => cells.map(({ content }) => content),
   };
 }
 
@@ -180,6 +193,10 @@ export function facts(paper: Paper, rows: readonly Fact[]): Block {
         });
       });
     },
+    parts: () =>
+      rows.length > 1
+        ? rows.map((row) => facts(paper, [row]))
+        : rows.flatMap((row) => [note(paper, row.label), paragraph(paper, row.value)]),
   };
 }
 
@@ -266,6 +283,7 @@ export function tableRows(
           }),
         );
       },
+      parts: () => cells.map((cell) => note(paper, cell.text)),
     };
   };
   const titles = columnsOf.map((column) => ({ text: column.title }));
@@ -285,7 +303,7 @@ export function table(
 ): Block {
   const { header, row } = tableRows(paper, columnsOf, style);
   const all = stack([header, ...rows.map(row)]);
-  return { measure: all.measure, draw: (x, y, width) => paper.within('Table', () => all.draw(x, y, width)) };
+  return { ...all, draw: (x, y, width) => paper.within('Table', () => all.draw(x, y, width)) };
 }
 
 /** Flows a table of any length down the pages, its header on each of them. */

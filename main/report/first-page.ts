@@ -1,4 +1,5 @@
 /** The first page: whose image, what the model says of it, and where its score came from. */
+import { isInverted } from '../../core/imaging/grayscale.ts';
 import { columns, heading, note, panel, panels, paragraph, space, stack, text, type Block } from './block.ts';
 import { colorBar, figure, scaleBar } from './figure.ts';
 import { fixed, percent, significant, signed, stated, timestamp } from './numbers.ts';
@@ -189,7 +190,7 @@ function convergence(paper: Paper, data: ReportData): Block {
       ...(result.converged
         ? []
         : [
-            paragraph(paper, 'The integral did not reach its tolerances: do not read this map.', {
+            paragraph(paper, 'The integral did not reach its tolerances: this map is not reliable.', {
               weight: 'semibold',
               color: color.red,
             }),
@@ -273,8 +274,6 @@ function images(paper: Paper, data: ReportData): Block {
 
 /** How stored values became grey, in the units of the file. */
 export function windowOf({ grayscale, voi }: Pick<ReportData, 'grayscale' | 'voi'>): string {
-  const inverted =
-    grayscale.photometricInterpretation === 'MONOCHROME1' || grayscale.presentationLutShape === 'INVERSE';
   const named = (explanation: string): string => (explanation === '' ? '' : ` \u201c${explanation}\u201d`);
   const units =
     grayscale.modalityLut.kind === 'linear' &&
@@ -288,7 +287,8 @@ export function windowOf({ grayscale, voi }: Pick<ReportData, 'grayscale' | 'voi
       : voi.kind === 'table'
         ? `VOI LUT${named(voi.table.explanation)}`
         : `W ${significantWindow(voi.width)} L ${significantWindow(voi.center)}${units} (${voi.function})${named(voi.explanation)}`;
-  return `${voiText}${inverted ? `, ${grayscale.photometricInterpretation}, shown with its inversion` : `, ${grayscale.photometricInterpretation}`}.`;
+  const inverted = isInverted(grayscale) ? ', shown inverted as the file asks' : '';
+  return `${voiText}, ${grayscale.photometricInterpretation}${inverted}.`;
 }
 
 function significantWindow(value: number): string {

@@ -66,8 +66,8 @@ export function list(
 ): Block {
   const rows = items.map((item): Block => {
     const body = text(paper, 'LBody', `\u2022  ${item}`, { size: size.body, ...style });
-    return { measure: body.measure, draw: (x, y, width) => paper.within('LI', () => body.draw(x, y, width)) };
+    return { ...body, draw: (x, y, width) => paper.within('LI', () => body.draw(x, y, width)) };
   });
   const all = stack(rows, 1.5);
-  return { measure: all.measure, draw: (x, y, width) => paper.within('L', () => all.draw(x, y, width)) };
+  return { ...all, draw: (x, y, width) => paper.within('L', () => all.draw(x, y, width)) };
 }

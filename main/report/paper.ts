@@ -26,6 +26,9 @@ export interface StructureOptions {
   bbox?: [number, number, number, number];
 }
 
+/** What fits below the running header. */
+const fullPage = page.height - page.bottom - page.top - 30;
+
 export class Paper {
   readonly typesetter: Typesetter;
   readonly #pdf: PDFKit.PDFDocument;
@@ -96,7 +99,11 @@ export class Paper {
    */
   flow(block: Block, together = 0): void {
     const height = block.measure(contentWidth);
-    if (height + together > this.room) this.addPage();
+    if (height > fullPage && block.parts !== undefined) {
+      for (const part of block.parts(contentWidth)) this.flow(part);
+      return;
+    }
+    if (height + Math.min(together, fullPage - height) > this.room) this.addPage();
     block.draw(page.left, this.#y, contentWidth);
     this.#y += height;
   }
