@@ -69,6 +69,8 @@ export function colorsOf(sign: OverlaySign): ColorTable {
 export function blendPoint(grey: number, a: number, style: OverlayStyle): [number, number, number] {
   const s = signedPart(a, style.sign);
   const weight = style.opacity * overlayAlpha(s, style.threshold);
+  // Most of a picture lies under no overlay.
+  if (weight === 0) return [grey, grey, grey];
   const [red, green, blue] = colorAt(colorsOf(style.sign), colorPosition(s, style.range, style.sign));
   return [grey + weight * (red - grey), grey + weight * (green - grey), grey + weight * (blue - grey)];
 }
@@ -117,6 +119,7 @@ export interface Picture {
 
 /** @returns [rows, columns, 4] sRGB and an alpha of 255, at the picture's own resolution */
 export function renderPicture({ display, rows, columns, overlay }: Picture): Uint8ClampedArray {
+  // A clamped array rounds to the nearest by itself.
   const rgba = new Uint8ClampedArray(rows * columns * 4);
   const map =
     overlay === undefined ? null : resizeTriangle(overlay.map, overlay.rows, overlay.columns, rows, columns);
@@ -126,9 +129,9 @@ export function renderPicture({ display, rows, columns, overlay }: Picture): Uin
       map === null || overlay === undefined
         ? [grey, grey, grey]
         : blendPoint(grey, map[i] ?? 0, overlay.style);
-    rgba[4 * i] = Math.round(255 * red);
-    rgba[4 * i + 1] = Math.round(255 * green);
-    rgba[4 * i + 2] = Math.round(255 * blue);
+    rgba[4 * i] = 255 * red;
+    rgba[4 * i + 1] = 255 * green;
+    rgba[4 * i + 2] = 255 * blue;
     rgba[4 * i + 3] = 255;
   }
   return rgba;

@@ -59,10 +59,11 @@ export function colorAt(table: ColorTable, position: number): [number, number, n
   const exact = Math.min(Math.max(position, 0), 1) * 255;
   const below = Math.min(Math.floor(exact), 254);
   const share = exact - below;
-  const component = (channel: number) => {
-    const a = table[3 * below + channel] ?? 0;
-    const b = table[3 * below + 3 + channel] ?? 0;
-    return (a + share * (b - a)) / 255;
-  };
-  return [component(0), component(1), component(2)];
+  const a = 3 * below;
+  const mix = (from: number, to: number) => (from + share * (to - from)) / 255;
+  return [
+    mix(table[a] ?? 0, table[a + 3] ?? 0),
+    mix(table[a + 1] ?? 0, table[a + 4] ?? 0),
+    mix(table[a + 2] ?? 0, table[a + 5] ?? 0),
+  ];
 }

@@ -24,8 +24,8 @@ export function storedRange(frame: StoredFrame): Range {
   const mask = 2 ** frame.bitsStored - 1;
   // The sign bit flipped turns two's complement into an order that unsigned comparison follows.
   const flip = frame.signed ? 2 ** (frame.bitsStored - 1) : 0;
-  for (const value of frame.values) {
-    const ordered = (value & mask) ^ flip;
+  for (let i = 0; i < frame.values.length; i++) {
+    const ordered = ((frame.values[i] ?? 0) & mask) ^ flip;
     if (ordered < min) min = ordered;
     if (ordered > max) max = ordered;
   }
@@ -140,8 +140,9 @@ export function windowOfRange({ min, max }: Range, explanation: string): Voi {
 export function modalityRange(frame: StoredFrame, lut: ModalityLut, low = 0, high = 1): Range {
   const counts = new Uint32Array(2 ** frame.bitsStored);
   const mask = counts.length - 1;
-  for (const value of frame.values) {
-    counts[value & mask] = (counts[value & mask] ?? 0) + 1;
+  for (let i = 0; i < frame.values.length; i++) {
+    const code = (frame.values[i] ?? 0) & mask;
+    counts[code] = (counts[code] ?? 0) + 1;
   }
   const present: { value: number; count: number }[] = [];
   counts.forEach((count, code) => {
