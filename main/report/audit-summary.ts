@@ -50,8 +50,8 @@ export async function writeAuditSummary(data: AuditSummaryData): Promise<Written
   writeOverview(paper, data);
   writeDistributions(paper, data);
   await writeFlagged(paper, data);
-  writeFailures(paper, data);
-  writeImages(paper, data);
+  await writeFailures(paper, data);
+  await writeImages(paper, data);
   writeLimits(paper, data);
   writeModel(paper, 'The model', data.card);
   if (data.lungsCard !== null) writeModel(paper, 'The lungs model', data.lungsCard);
@@ -314,14 +314,14 @@ async function flaggedCell(paper: Paper, data: AuditSummaryData, result: Explana
   );
 }
 
-function writeFailures(paper: Paper, data: AuditSummaryData): void {
+async function writeFailures(paper: Paper, data: AuditSummaryData): Promise<void> {
   if (data.failures.length === 0) {
     section(paper, 'Failures', [paragraph(paper, 'None: every image of the folder was explained.')]);
     return;
   }
   section(paper, 'Failures', [note(paper, `Refused or failed: ${integer(data.failures.length)}.`)]);
   paper.space(4);
-  flowTable(
+  await flowTable(
     paper,
     [
       { title: 'File', share: 3 },
@@ -337,7 +337,7 @@ function writeFailures(paper: Paper, data: AuditSummaryData): void {
   );
 }
 
-function writeImages(paper: Paper, data: AuditSummaryData): void {
+async function writeImages(paper: Paper, data: AuditSummaryData): Promise<void> {
   const positive = data.card.decision?.positive ?? 'the target';
   section(paper, 'Images', [
     note(
@@ -350,7 +350,7 @@ function writeImages(paper: Paper, data: AuditSummaryData): void {
     paper.flow(paragraph(paper, 'None.'));
     return;
   }
-  flowTable(
+  await flowTable(
     paper,
     [
       { title: 'File', share: 4 },

@@ -1,4 +1,5 @@
 /** Things that know their height at a width before they are drawn. */
+import { setImmediate } from 'node:timers/promises';
 import type { Paper } from './paper.ts';
 import { color, contentWidth, size } from './theme.ts';
 import type { SetText, TextStyle } from './typesetter.ts';
@@ -307,16 +308,19 @@ export function table(
 }
 
 /** Flows a table of any length down the pages, its header on each of them. */
-export function flowTable(
+export async function flowTable(
   paper: Paper,
   columnsOf: readonly Column[],
   rows: Iterable<readonly Cell[]>,
   style: TableStyle,
-): void {
+): Promise<void> {
   const { header, repeatedHeader, row } = tableRows(paper, columnsOf, style);
-  paper.within('Table', () => {
+  await paper.withinLong('Table', async () => {
     paper.flow(header, 2 * header.measure(contentWidth));
+    let drawn = 0;
     for (const cells of rows) {
+      // Lets the rest of the process live, and what is finished be collected.
+      if (++drawn % 100 === 0) await setImmediate();
       const block = row(cells);
       if (block.measure(contentWidth) > paper.room) {
         paper.addPage();

@@ -29,10 +29,16 @@ export interface StructureOptions {
 /** What fits below the running header. */
 const fullPage = page.height - page.bottom - page.top - 30;
 
+const piecesKept = 4096;
+
+/** pdfkit keeps what is drawn on a page in pieces until the page is written, here at the end, with its number. */
+type PageWithContent = PDFKit.PDFPage & { readonly content: { readonly buffer: Uint8Array[] } };
+
 export class Paper {
   readonly typesetter: Typesetter;
   readonly #pdf: PDFKit.PDFDocument;
   readonly #chunks: Uint8Array[] = [];
+  readonly #blocks: Uint8Array[] = [];
   readonly #options: PaperOptions;
   /** Open structure elements, outermost first. */
   readonly #open: PDFKit.PDFStructureElement[];
@@ -59,7 +65,10 @@ export class Paper {
         CreationDate: options.createdAt,
       },
     });
-    this.#pdf.on('data', (chunk: Uint8Array) => this.#chunks.push(chunk));
+    this.#pdf.on('data', (chunk: Uint8Array) => {
+      // One table of thousands of rows is written in a million pieces of some ten bytes.
+      if (this.#chunks.push(chunk) === piecesKept) this.#blocks.push(Buffer.concat(this.#chunks.splice(0)));
+    });
     this.typesetter = new Typesetter(this.#pdf);
     const root = this.#pdf.struct('Document');
     this.#pdf.addStructure(root);
@@ -82,6 +91,8 @@ export class Paper {
   }
 
   addPage(): void {
+    const finished = this.#pages === 0 ? undefined : (this.#pdf.page as PageWithContent).content;
+    finished?.buffer.splice(0, finished.buffer.length, Buffer.concat(finished.buffer));
     this.#pdf.addPage();
     this.#pages++;
     this.#y = page.top;
@@ -109,13 +120,17 @@ export class Paper {
   }
 
   /** A structure element around whatever `content` draws. */
-  within(tag: string, content: () => void, options: StructureOptions = {}): void {
-    const element = this.#pdf.struct(tag, options);
-    this.#parent().add(element);
-    this.#open.push(element);
+  within(tag: string, content: () => void): void {
+    const close = this.#openElement(tag);
     content();
-    this.#open.pop();
-    element.end();
+    close();
+  }
+
+  /** The same for content that is drawn with pauses. */
+  async withinLong(tag: string, content: () => Promise<void>): Promise<void> {
+    const close = this.#openElement(tag);
+    await content();
+    close();
   }
 
   /** Drawn content as one structure element. */
@@ -146,13 +161,23 @@ export class Paper {
     });
     this.#pdf.end();
     await ended;
-    return Buffer.concat(this.#chunks);
+    return Buffer.concat([...this.#blocks, ...this.#chunks]);
   }
 
   #parent(): PDFKit.PDFStructureElement {
     const parent = this.#open.at(-1);
     if (parent === undefined) throw new Error('The document is finished');
     return parent;
+  }
+
+  #openElement(tag: string): () => void {
+    const element = this.#pdf.struct(tag);
+    this.#parent().add(element);
+    this.#open.push(element);
+    return () => {
+      this.#open.pop();
+      element.end();
+    };
   }
 
   #runningHeader(): void {
