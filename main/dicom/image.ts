@@ -5,11 +5,13 @@ import { readCodestreamHeader, type CodestreamHeader } from './codecs/codestream
 import { readEncapsulation } from './fragments.ts';
 import { readDicomFile, type DicomFile, type PixelDataElement } from './part10.ts';
 import { frameLength, readPixelFormat, type PixelFormat } from './pixel-format.ts';
-import { transferSyntax, type TransferSyntax } from './transfer-syntaxes.ts';
+import { transferSyntax, type Codestream, type TransferSyntax } from './transfer-syntaxes.ts';
 
 export interface ImageFile extends DicomFile {
   pixelData: PixelDataElement;
   syntax: TransferSyntax;
+  /** How the pixels are coded in fact. */
+  coding: 'native' | Codestream;
   format: PixelFormat;
 }
 
@@ -78,16 +80,15 @@ async function peekCodestream(
 
 /** Trusts the codestream over the transfer syntax and the data set, as far as they describe the same picture. */
 function reconcile(
-  codestream: CodestreamHeader | null,
+  codestream: CodestreamHeader,
   syntaxUid: string,
   syntax: TransferSyntax,
+  processes: readonly string[],
   format: PixelFormat,
   warnings: string[],
-): { syntax: TransferSyntax; format: PixelFormat } {
-  if (codestream === null) {
-    throw new PathlightError('damaged', `The pixel data are not ${syntax.name} as the file says.`, resend);
-  }
-  const { name, rows, columns, components, precision } = codestream;
+): PixelFormat {
+  const { process, rows, columns, components, precision } = codestream;
+  const name = `${process}, ${precision} bit`;
   if (!codestream.decodable) {
     throw new PathlightError(
       'unsupported',
@@ -108,17 +109,7 @@ function reconcile(
       resend,
     );
   }
-  const family = name.startsWith('JPEG 2000') ? 'jpeg2000' : 'jpeg';
-  let actual = syntax;
-  if (syntax.pixels.kind === 'encapsulated' && syntax.pixels.codestream !== family) {
-    actual = transferSyntax(family === 'jpeg' ? '1.2.840.10008.1.2.4.50' : '1.2.840.10008.1.2.4.90');
-  }
-  const expected = syntax.name.startsWith('JPEG 2000')
-    ? 'JPEG 2000'
-    : /^JPEG (Baseline|Extended)/.test(syntax.name)
-      ? 'JPEG '
-      : null;
-  if (expected === null || actual !== syntax || !name.startsWith(expected)) {
+  if (!processes.includes(process)) {
     warnings.push(`The transfer syntax says ${syntax.name}; the pixels are coded as ${name}.`);
   }
   if (precision !== format.bitsStored) {
@@ -126,7 +117,7 @@ function reconcile(
   }
   // Unsigned samples of a signed image are its two's complement in as many bits as the codestream has.
   const bitsStored = format.signed && !codestream.signed ? precision : Math.max(format.bitsStored, precision);
-  return { syntax: actual, format: { ...format, bitsStored, highBit: bitsStored - 1 } };
+  return { ...format, bitsStored, highBit: bitsStored - 1 };
 }
 
 /**
@@ -149,7 +140,7 @@ export async function openImage(source: ByteSource): Promise<ImageFile> {
   }
   if (syntax.pixels.kind === 'native') {
     checkNativeLength(pixelData, format, body, warnings);
-    return { ...file, pixelData, syntax, format };
+    return { ...file, pixelData, syntax, coding: 'native', format };
   }
   if (pixelData.length !== null) {
     throw new PathlightError(
@@ -160,8 +151,18 @@ export async function openImage(source: ByteSource): Promise<ImageFile> {
   }
   if (syntax.pixels.codestream === 'rle') {
     await readEncapsulation(body, pixelData, 1);
-    return { ...file, pixelData, syntax, format };
+    return { ...file, pixelData, syntax, coding: 'rle', format };
   }
   const codestream = await peekCodestream(body, pixelData);
-  return { ...file, pixelData, ...reconcile(codestream, transferSyntaxUid, syntax, format, warnings) };
+  if (codestream === null) {
+    throw new PathlightError('damaged', `The pixel data are not ${syntax.name} as the file says.`, resend);
+  }
+  const { processes } = syntax.pixels;
+  return {
+    ...file,
+    pixelData,
+    syntax,
+    coding: codestream.family,
+    format: reconcile(codestream, transferSyntaxUid, syntax, processes, format, warnings),
+  };
 }

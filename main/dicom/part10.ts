@@ -64,7 +64,7 @@ function latin1(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /**
- * How the element at `offset` is written, judging by its first bytes: a data set starts with a low group (up to 0010), whose
+ * How the element at `offset` is written, judging by its first bytes: a data set starts with group 0002, 0004 or 0008, whose
  * bytes tell the byte order, followed by a VR's two letters or by the length of a short value.
  */
 function sniffEncoding(bytes: Uint8Array, offset: number): Encoding | null {
@@ -72,8 +72,7 @@ function sniffEncoding(bytes: Uint8Array, offset: number): Encoding | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, 8);
   const group = view.getUint16(0, true);
   const explicit = vrs.has(latin1(bytes, offset + 4, offset + 6));
-  const plausible = (value: number) =>
-    value === 0x0002 || value === 0x0004 || value === 0x0008 || value === 0x0010;
+  const plausible = (value: number) => value === 0x0002 || value === 0x0004 || value === 0x0008;
   if (plausible(group)) {
     if (explicit) return 'explicit-le';
     return view.getUint32(4, true) <= 0xffff ? 'implicit-le' : null;

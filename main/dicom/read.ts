@@ -6,11 +6,16 @@ import { PathlightError } from '../../core/contract/errors.ts';
 import { withFile } from './byte-source.ts';
 import { CharacterSet } from './character-set.ts';
 import { endsProperly } from './codecs/codestream.ts';
+import { decodeJpeg } from './codecs/jpeg.ts';
+import { decodeJpeg2000 } from './codecs/jpeg2000.ts';
+import { decodeNative } from './codecs/native.ts';
+import { decodeRle } from './codecs/rle.ts';
 import { readEncapsulatedFrame } from './fragments.ts';
 import { readGrayscale } from './grayscale-attributes.ts';
 import { headerOf } from './header.ts';
 import { openImage, type ImageFile } from './image.ts';
-import { frameLength } from './pixel-format.ts';
+import { frameLength, type PixelFormat } from './pixel-format.ts';
+import type { Codestream } from './transfer-syntaxes.ts';
 import type { DecodedFrame, ImageHeader } from './types.ts';
 
 export { isProbablyDicom, sniffLength } from './part10.ts';
@@ -45,21 +50,29 @@ export function readHeader(file: string): Promise<ImageHeader> {
   );
 }
 
+type Decoder = (bytes: Uint8Array, format: PixelFormat) => Uint16Array | Promise<Uint16Array>;
+
+/** Each gives one word a pixel, as the codestream holds it; bits outside the stored ones are not cleared. */
+const decoders: Readonly<Record<Codestream, Decoder>> = {
+  jpeg: decodeJpeg,
+  jpeg2000: decodeJpeg2000,
+  rle: decodeRle,
+};
+
 async function readWords(image: ImageFile, index: number): Promise<Uint16Array> {
-  const { syntax, format, pixelData, body, dataset } = image;
-  if (syntax.pixels.kind === 'native') {
-    return syntax.pixels.decode(await readNativeFrame(image, index), format);
+  const { syntax, coding, format, pixelData, body, dataset } = image;
+  if (coding === 'native') {
+    return decodeNative(await readNativeFrame(image, index), format, syntax.bigEndian === true);
   }
-  if (syntax.pixels.kind === 'unsupported') throw new Error(`no decoder for ${syntax.name}`);
   const codestream = await readEncapsulatedFrame(body, pixelData, dataset, format.frames, index);
-  if (syntax.pixels.codestream !== 'rle' && !endsProperly(codestream)) {
+  if (coding !== 'rle' && !endsProperly(codestream)) {
     throw new PathlightError(
       'damaged',
       'The compressed pixel data are cut off.',
       'Export or send the image again.',
     );
   }
-  return syntax.pixels.decode(codestream, format);
+  return decoders[coding](codestream, format);
 }
 
 async function readNativeFrame(

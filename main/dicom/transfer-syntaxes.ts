@@ -1,31 +1,24 @@
-/** Transfer syntaxes (PS3.6 table A-1): how the data set is written, and what decodes the pixels. */
-import { decodeJpeg } from './codecs/jpeg.ts';
-import { decodeJpeg2000 } from './codecs/jpeg2000.ts';
-import { decodeBigEndian, decodeLittleEndian } from './codecs/native.ts';
-import { decodeRle } from './codecs/rle.ts';
-import type { PixelFormat } from './pixel-format.ts';
+/** Transfer syntaxes (PS3.6 table A-1): how the data set is written, and how the pixels are coded. */
+
+export type Codestream = 'jpeg' | 'jpeg2000' | 'rle';
 
 export interface TransferSyntax {
   name: string;
   explicit: boolean;
   bigEndian?: true;
   deflated?: true;
-  /** Decoders give one word a pixel, as the file or the codestream holds it; bits outside the stored ones are not cleared. */
   pixels:
-    | { kind: 'native'; decode: (bytes: Uint8Array, format: PixelFormat) => Uint16Array }
-    | {
-        kind: 'encapsulated';
-        codestream: 'jpeg' | 'jpeg2000' | 'rle';
-        decode: (bytes: Uint8Array, format: PixelFormat) => Uint16Array | Promise<Uint16Array>;
-      }
+    | { kind: 'native' }
+    /** `processes`: the kinds of codestream, by the names of codestream.ts, that the syntax promises. */
+    | { kind: 'encapsulated'; codestream: Codestream; processes: readonly string[] }
     /** Known by name; Pathlight does not decode it. */
     | { kind: 'unsupported' };
 }
 
-const native = { kind: 'native', decode: decodeLittleEndian } as const;
-const jpeg = { kind: 'encapsulated', codestream: 'jpeg', decode: decodeJpeg } as const;
-const jpeg2000 = { kind: 'encapsulated', codestream: 'jpeg2000', decode: decodeJpeg2000 } as const;
-const rle = { kind: 'encapsulated', codestream: 'rle', decode: decodeRle } as const;
+const native = { kind: 'native' } as const;
+const jpeg2000 = { kind: 'encapsulated', codestream: 'jpeg2000', processes: ['JPEG 2000'] } as const;
+const rle = { kind: 'encapsulated', codestream: 'rle', processes: [] } as const;
+const jpeg = (...processes: string[]) => ({ kind: 'encapsulated', codestream: 'jpeg', processes }) as const;
 
 export const implicitLittleEndian = '1.2.840.10008.1.2';
 export const explicitLittleEndian = '1.2.840.10008.1.2.1';
@@ -44,16 +37,24 @@ const decoded: Readonly<Record<string, TransferSyntax>> = {
     name: 'Explicit VR Big Endian',
     explicit: true,
     bigEndian: true,
-    pixels: { kind: 'native', decode: decodeBigEndian },
+    pixels: native,
   },
-  '1.2.840.10008.1.2.4.50': { name: 'JPEG Baseline (Process 1)', explicit: true, pixels: jpeg },
-  '1.2.840.10008.1.2.4.51': { name: 'JPEG Extended (Process 2 and 4)', explicit: true, pixels: jpeg },
+  '1.2.840.10008.1.2.4.50': {
+    name: 'JPEG Baseline (Process 1)',
+    explicit: true,
+    pixels: jpeg('JPEG baseline'),
+  },
+  '1.2.840.10008.1.2.4.51': {
+    name: 'JPEG Extended (Process 2 and 4)',
+    explicit: true,
+    pixels: jpeg('JPEG baseline', 'JPEG extended sequential'),
+  },
   '1.2.840.10008.1.2.4.90': { name: 'JPEG 2000 (Lossless Only)', explicit: true, pixels: jpeg2000 },
   '1.2.840.10008.1.2.4.91': { name: 'JPEG 2000', explicit: true, pixels: jpeg2000 },
   '1.2.840.10008.1.2.5': { name: 'RLE Lossless', explicit: true, pixels: rle },
 };
 
-/** JPEG families whose files now and then hold a baseline codestream all the same: the codestream decides. */
+/** Not decoded as such, but their files now and then hold a baseline codestream all the same: the codestream decides. */
 const otherJpeg: Readonly<Record<string, string>> = {
   '1.2.840.10008.1.2.4.52': 'JPEG Extended (Process 3 and 5)',
   '1.2.840.10008.1.2.4.53': 'JPEG Spectral Selection, Non-Hierarchical (Process 6 and 8)',
@@ -97,7 +98,7 @@ export const transferSyntaxes: ReadonlyMap<string, TransferSyntax> = new Map([
   ...Object.entries(decoded),
   ...Object.entries(otherJpeg).map(([uid, name]): [string, TransferSyntax] => [
     uid,
-    { name, explicit: true, pixels: jpeg },
+    { name, explicit: true, pixels: jpeg() },
   ]),
   ...Object.entries(unsupported).map(([uid, name]): [string, TransferSyntax] => [
     uid,

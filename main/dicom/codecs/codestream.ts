@@ -1,8 +1,9 @@
 /** What a JPEG or JPEG 2000 codestream says of itself, read before a decoder is let near it. */
 
 export interface CodestreamHeader {
-  /** How the codestream is coded, by name. */
-  name: string;
+  family: 'jpeg' | 'jpeg2000';
+  /** How it is coded, by name. */
+  process: string;
   decodable: boolean;
   rows: number;
   columns: number;
@@ -41,12 +42,13 @@ function readJpegHeader(bytes: Uint8Array): CodestreamHeader | null {
       at += 1; // fill byte
       continue;
     }
-    const name = jpegProcesses[marker];
-    if (name !== undefined) {
+    const process = jpegProcesses[marker];
+    if (process !== undefined) {
       if (at + 10 > bytes.length) return null;
       const precision = view.getUint8(at + 4);
       return {
-        name: `${name}, ${precision} bit`,
+        family: 'jpeg',
+        process,
         decodable: huffmanSequentialOrProgressive.has(marker) && precision === 8,
         rows: view.getUint16(at + 5),
         columns: view.getUint16(at + 7),
@@ -71,7 +73,8 @@ function readJpeg2000Header(bytes: Uint8Array): CodestreamHeader | null {
   const highThroughput = (view.getUint16(6) & 0x4000) !== 0;
   const subsampled = view.getUint8(43) !== 1 || view.getUint8(44) !== 1;
   return {
-    name: `${highThroughput ? 'High-Throughput JPEG 2000' : 'JPEG 2000'}, ${precision} bit`,
+    family: 'jpeg2000',
+    process: highThroughput ? 'High-Throughput JPEG 2000' : 'JPEG 2000',
     decodable: !highThroughput && !subsampled && precision <= 16,
     rows: view.getUint32(12) - view.getUint32(20),
     columns: view.getUint32(8) - view.getUint32(16),

@@ -2,7 +2,7 @@
 import { PathlightError } from '../../../core/contract/errors.ts';
 import type { PixelFormat } from '../pixel-format.ts';
 
-export interface WasmCodec {
+interface WasmCodec {
   decoder: () => WasmDecoder;
   /** What the library complained of since it was last emptied. */
   complaints: string[];
@@ -24,7 +24,19 @@ export class WasmImageDecoder {
 
   async #start(): Promise<WasmCodec> {
     const complaints: string[] = [];
-    return { decoder: await this.#create(complaints), complaints };
+    try {
+      return { decoder: await this.#create(complaints), complaints };
+    } catch (cause) {
+      this.#codec = null;
+      throw new PathlightError(
+        'internal',
+        `The ${this.#name} decoder could not be started.`,
+        'Install Pathlight again.',
+        {
+          cause,
+        },
+      );
+    }
   }
 
   /** @returns one word a pixel; samples of up to 8 bits in its low byte */
