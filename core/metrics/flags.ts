@@ -1,4 +1,5 @@
 /** What a reader must know about one explanation before reading it: each a check that can fail, none a proof that all is well. */
+import { differenceFloor } from '../attribution/convergence.ts';
 import type { ExplanationResult, Flag } from '../contract/result.ts';
 import { borderShare } from './border-share.ts';
 import { evidencePeak } from './evidence-peak.ts';
@@ -69,8 +70,8 @@ function smallDifference({ fx, fb, gapRelative, baseline, scalar }: Facts): Flag
     id: 'small-difference',
     severity: 'info',
     text:
-      `The ${baseline} baseline scores almost as the image does (${scalar} ${number(fb)} against ${number(fx)}): ` +
-      'the map shows contributions that cancel, so read it beside those of other baselines.',
+      `The ${baseline} baseline scores close to the image (${scalar} ${number(fb)} against ${number(fx)}, less than ` +
+      `${differenceFloor(scalar)} apart): contributions largely cancel, so read the map beside those of other baselines.`,
   };
 }
 

@@ -1,6 +1,7 @@
 /** What the rest of main asks of the engine process. */
 import type { IntegralFrame } from '../../core/attribution/integrated-gradients.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
+import type { ModelSupport } from '../../core/autodiff/index.ts';
 
 /** A model file that has been checked against its card (main/app/models.ts). */
 export interface EngineModel {
@@ -35,15 +36,7 @@ export interface DeviceInfo {
 }
 
 /** `pathlight model check`. */
-export interface ModelSupport {
-  explainable: boolean;
-  inputs: { name: string; type: string; shape: (number | string)[] }[];
-  outputs: { name: string; type: string; shape: (number | string)[] }[];
-  opset: number;
-  operators: { operator: string; count: number; support: 'differentiable' | 'zero-gradient' | 'refused' }[];
-  /** Why not, each with the nodes concerned. */
-  reasons: string[];
-}
+export type { ModelSupport };
 
 /** Methods reject with PathlightError; when the process dies, every pending call rejects with kind `engine`. */
 export interface Engine {

@@ -151,7 +151,7 @@ describe('a flag is raised', () => {
   test('where the baseline scores as the image does', () => {
     const [flag] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null });
     expect(flag).toMatchObject({ id: 'small-difference', severity: 'info' });
-    expect(flag?.text).toContain('logit 1.38 against 1.46');
+    expect(flag?.text).toContain('logit 1.38 against 1.46, less than 1 apart');
   });
 
   test('where the peak lies outside the lungs and is concentrated, and not for one of the two', () => {
