@@ -123,17 +123,7 @@ export class Analysis {
     request: ExplanationRequest,
     signal?: AbortSignal,
   ): AsyncGenerator<Frame<MapHeader | AssessmentHeader>, Explanation, undefined> {
-    const prepared = await this.#prepare(request);
-    throwIfCancelled(signal);
-    const name = nameOf(prepared.key);
-    let explanation = this.#finished.get(name);
-    if (explanation !== undefined) {
-      yield finalMap(explanation);
-    } else {
-      const integral = this.#kept(prepared) ?? (yield* this.#integrate(prepared, signal));
-      explanation = await this.#assess(prepared, integral);
-      this.#finished.set(name, explanation, bytesOf(explanation));
-    }
+    const explanation = yield* this.#maps(request, signal);
     yield assessment(explanation);
     return explanation;
   }
@@ -146,16 +136,30 @@ export class Analysis {
   ): AsyncGenerator<Frame<MapHeader | AgreementHeader>, void, undefined> {
     const explanations: Explanation[] = [];
     for (const baseline of baselines) {
-      const frames = this.explain({ ...request, baseline }, signal);
-      let next = await frames.next();
-      while (next.done !== true) {
-        const { header, data } = next.value;
-        if (header.type === 'map') yield data === undefined ? { header } : { header, data };
-        next = await frames.next();
-      }
-      explanations.push(next.value);
+      explanations.push(yield* this.#maps({ ...request, baseline }, signal));
     }
     yield { header: { type: 'agreement', agreement: agreementBetween(explanations) } };
+  }
+
+  /** Yields the maps on the way to an explanation, or the final one alone where it is known. */
+  async *#maps(
+    request: ExplanationRequest,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Frame<MapHeader>, Explanation, undefined> {
+    const prepared = await this.#prepare(request);
+    throwIfCancelled(signal);
+    const name = nameOf(prepared.key);
+    const finished = this.#finished.get(name);
+    if (finished !== undefined) {
+      yield finalMap(finished);
+      return finished;
+    }
+    const kept = this.#kept(prepared);
+    const integral = kept ?? (yield* this.#integrate(prepared, signal));
+    const explanation = await this.#assess(prepared, integral);
+    this.#finished.set(name, explanation, bytesOf(explanation));
+    if (kept !== undefined) yield finalMap(explanation);
+    return explanation;
   }
 
   /** An explanation made before in this session, or undefined. */

@@ -1,33 +1,25 @@
 /** What the window may ask, answered: the contract's calls and streams, and the bulk data beside them. */
 import { randomUUID } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { CallHandlers, StreamHandlers } from '../../core/contract/calls.ts';
 import { type ErrorKind, PathlightError, toErrorReport } from '../../core/contract/errors.ts';
-import type { FolderListing, FrameHeader } from '../../core/contract/library.ts';
-import type { DecodedFrame } from '../dicom/types.ts';
 import { EngineClient } from '../engine/client.ts';
 import { writeReport } from '../report/image-report.ts';
 import { openResultStore } from '../store/results.ts';
 import { Analysis, type ExplanationRequest } from './analysis.ts';
 import type { App, AppOptions } from './app-interface.ts';
+import { type FinishedReport, fetchBulk } from './bulk.ts';
 import { ByteCache } from './byte-cache.ts';
+import { listFolder } from './folders.ts';
 import { createLibrary } from './library.ts';
 import { openLog } from './log.ts';
 import { createModelCatalogue, modelFolders } from './models.ts';
-import { thumbnailPng } from './pictures.ts';
 import { reportData } from './report.ts';
 import { applicationVersion } from './root.ts';
 
-const THUMBNAIL_HEIGHT = 160;
 /** Finished PDFs wait here for their download. */
 const REPORTS_BUDGET = 64 * 2 ** 20;
-
-interface FinishedReport {
-  fileName: string;
-  bytes: Uint8Array;
-}
 
 export function createApp(options: AppOptions): App {
   const { host, initialPaths, modelsFolder, dataFolder, spawnEngine } = options;
@@ -125,101 +117,21 @@ export function createApp(options: AppOptions): App {
     }
   }
 
-  async function fetchData(request: Request): Promise<Response | null> {
-    const [kind, id, part, number, ...rest] = new URL(request.url).pathname.split('/').slice(1);
-    if (id === undefined || rest.length > 0) return null;
-    if (kind === 'reports' && part === undefined) return answered(() => reportResponse(reportCalled(id)));
-    if (kind !== 'images') return null;
-    const image = decodeURIComponent(id);
-    if (part === 'thumbnail' && number === undefined) {
-      return answered(async () => {
-        const decoded = await analysis.images.decoded({ image: library.find(image), frame: 0 });
-        return new Response(own(thumbnailPng(decoded, THUMBNAIL_HEIGHT)), {
-          headers: { 'content-type': 'image/png' },
-        });
-      });
-    }
-    if (part === 'frames' && number !== undefined && /^\d{1,9}$/.test(number)) {
-      return answered(async () => {
-        const of = { image: library.find(image), frame: Number(number) };
-        return frameResponse(await analysis.images.decoded(of));
-      });
-    }
-    return null;
-  }
-
   return {
     calls,
     streams,
-    fetch: fetchData,
+    fetch: (request) =>
+      fetchBulk(
+        {
+          frame: async (image, frame) => analysis.images.decoded({ image: library.find(image), frame }),
+          report: reportCalled,
+        },
+        request,
+      ),
     async close() {
       await engine.close();
       store.close();
       log.info('closed');
     },
-  };
-}
-
-async function answered(make: () => Response | Promise<Response>): Promise<Response> {
-  try {
-    return await make();
-  } catch (error) {
-    const report = toErrorReport(error);
-    const missing = report.kind === 'not-found' || report.kind === 'bad-request';
-    return Response.json(report, { status: missing ? 404 : 422 });
-  }
-}
-
-/** As `FrameHeader` says. */
-function frameResponse({ frame, grayscale }: DecodedFrame): Response {
-  const { rows, columns, bitsStored, signed, values } = frame;
-  const header: FrameHeader = { rows, columns, bitsStored, signed, grayscale };
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(json.length / 4) * 4;
-  const bytes = new Uint8Array(4 + padded + values.byteLength);
-  // JSON ignores the spaces that bring the values to an aligned offset.
-  bytes.fill(0x20, 4, 4 + padded);
-  new DataView(bytes.buffer).setUint32(0, padded, true);
-  bytes.set(json, 4);
-  // Every platform that Node and Electron run on is little-endian, as the answer is to be.
-  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 4 + padded);
-  return new Response(bytes, { headers: { 'content-type': 'application/octet-stream' } });
-}
-
-function reportResponse({ fileName, bytes }: FinishedReport): Response {
-  return new Response(own(bytes), {
-    headers: {
-      'content-type': 'application/pdf',
-      // RFC 6266 and 8187: names beyond ASCII travel percent-encoded.
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(fileName).replaceAll("'", '%27')}`,
-    },
-  });
-}
-
-/** A body must not stand on shared memory, which the type of bytes from elsewhere leaves open. */
-function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
-}
-
-async function listFolder(folder: string): Promise<FolderListing> {
-  const absolute = path.resolve(folder);
-  let entries;
-  try {
-    entries = await readdir(absolute, { withFileTypes: true });
-  } catch (cause) {
-    throw new PathlightError('not-found', `The folder '${folder}' cannot be read`, 'Choose another one.', {
-      cause,
-    });
-  }
-  const shown = entries.filter(({ name }) => !name.startsWith('.'));
-  const parent = path.dirname(absolute);
-  return {
-    path: absolute,
-    parent: parent === absolute ? null : parent,
-    folders: shown
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => ({ name, path: path.join(absolute, name) }))
-      .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })),
-    files: shown.filter((entry) => entry.isFile()).length,
   };
 }

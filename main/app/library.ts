@@ -30,8 +30,8 @@ export interface OpenOptions {
 }
 
 /**
- * The contract's events; a refused file is called foreign where it is of another kind than DICOM, and was found in a
- * folder rather than named.
+ * The contract's events; a refused file is called foreign where it is of another kind than DICOM: it was found in a
+ * folder rather than named, and its own name does not claim to be DICOM.
  */
 export type ScanEvent =
   Exclude<LibraryEvent, { type: 'refused' }> | { type: 'refused'; refused: RefusedFile; foreign: boolean };
@@ -65,7 +65,7 @@ export function createLibrary(): Library {
       return { type: 'image', image: entry };
     } catch (error) {
       const { kind, message, advice } = toErrorReport(error);
-      const foreign = kind === 'not-recognised' && !file.named;
+      const foreign = kind === 'not-recognised' && !file.named && !/\.(dcm|dicom)$/i.test(file.name);
       return refused({ file: file.name, reason: message, advice }, foreign);
     }
   }

@@ -1,6 +1,6 @@
 /** Writing so that a file stands under its final name only when it is whole. */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, rmdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { PathlightError } from '../../core/contract/errors.ts';
 
@@ -30,6 +30,22 @@ export async function writeFilesAtomically(folder: string, files: readonly FileT
     // Fails, rightly, where the folder holds anything.
     if (made !== undefined) await rmdir(folder).catch(() => undefined);
     throw writeFailure(error, folder);
+  }
+}
+
+/** What a run needs at the least. */
+const LEAST_FREE_BYTES = 2 ** 20;
+
+/**
+ * Tries a folder, which is made where it is missing, before a long computation whose results it is to take.
+ * Rejects with kind `write-failed` where nothing can be written, or the disk is full.
+ */
+export async function checkWritable(folder: string): Promise<void> {
+  await writeFilesAtomically(folder, [{ name: 'pathlight-probe', bytes: '' }]);
+  await rm(path.join(folder, 'pathlight-probe'), { force: true });
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize < LEAST_FREE_BYTES) {
+    throw writeFailure(Object.assign(new Error('no space left'), { code: 'ENOSPC' }), folder);
   }
 }
 

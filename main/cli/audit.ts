@@ -10,7 +10,7 @@ import { audit as auditImages } from '../app/audit.ts';
 import { Journal } from '../app/journal.ts';
 import type { LibraryImage } from '../app/library.ts';
 import { overlayPicture, pngOf } from '../app/pictures.ts';
-import { writeFilesAtomically } from '../app/write-files.ts';
+import { checkWritable, writeFilesAtomically } from '../app/write-files.ts';
 import { writeAuditSummary } from '../report/audit-summary.ts';
 import type { RgbImage } from '../report/report-data.ts';
 import type { Command } from './arguments.ts';
@@ -52,13 +52,14 @@ export async function audit(command: AuditCommand, terminal: Terminal): Promise<
       err.write('No DICOM image was found.\n');
       return 1;
     }
+    await checkWritable(command.out);
     const journal = await Journal.open(path.join(command.out, 'results.jsonl'));
     try {
       const run = await runAudit(command, terminal, session, card, images, journal);
       await writeOutcome(command, session, card, { ...run, failures: [...refused, ...run.failures] });
       const failed = refused.length + run.failures.length;
       err.write(
-        `${run.results.length} images audited (${run.resumed} done before) in ${duration(run.seconds)}; ` +
+        `${run.results.length} ${run.results.length === 1 ? 'image' : 'images'} audited (${run.resumed} done before) in ${duration(run.seconds)}; ` +
           `${run.results.filter(isFlagged).length} flagged, ${failed} failed. Written to ${command.out}\n`,
       );
       return failed > 0 ? 1 : 0;

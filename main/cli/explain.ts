@@ -7,7 +7,7 @@ import type { Explanation, ExplanationRequest } from '../app/analysis.ts';
 import type { LibraryImage } from '../app/library.ts';
 import { overlayPicture, pngOf } from '../app/pictures.ts';
 import { reportData } from '../app/report.ts';
-import { type FileToWrite, writeFilesAtomically } from '../app/write-files.ts';
+import { checkWritable, type FileToWrite, writeFilesAtomically } from '../app/write-files.ts';
 import { writeReport } from '../report/image-report.ts';
 import type { Command } from './arguments.ts';
 import { encodeNpy } from './npy.ts';
@@ -50,6 +50,7 @@ export async function explain(command: ExplainCommand, terminal: Terminal): Prom
       err.write('No DICOM image was found.\n');
       return 1;
     }
+    await checkWritable(command.out);
     let failed = refused.length;
     const folders = folderNames(images.map(({ entry }) => entry.file));
     for (const [index, image] of images.entries()) {
@@ -74,7 +75,7 @@ export async function explain(command: ExplainCommand, terminal: Terminal): Prom
         failed++;
       }
     }
-    if (!command.json) err.write(`Written to ${command.out}\n`);
+    if (!command.json && failed < images.length + refused.length) err.write(`Written to ${command.out}\n`);
     if (failed > 0) err.write(`${failed} of ${images.length + refused.length} files failed.\n`);
     return failed > 0 ? 1 : 0;
   });
