@@ -69,7 +69,7 @@ describe('a small file with sequences and signed frames', () => {
       fc.asyncProperty(flips(small.length), async (changes) => {
         await outcome(flip(small, changes));
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     );
   });
 
@@ -90,7 +90,7 @@ describe('a small file with sequences and signed frames', () => {
           await outcome(Buffer.concat([small.subarray(0, at), inserted, small.subarray(at + removed)]));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 });
