@@ -123,7 +123,8 @@ function openPort(): Port {
   // Without a parent nobody waits for an answer.
   process.on('disconnect', () => process.exit());
   return {
-    post: (message) => process.send?.(message),
+    // An error here means that the parent is gone; what follows is 'disconnect'.
+    post: (message) => process.send?.(message, undefined, undefined, () => undefined),
     listen: (listener) => process.on('message', (message) => listener(message as ToEngine)),
   };
 }
@@ -141,8 +142,25 @@ async function answer(id: number, request: EngineRequest): Promise<void> {
   try {
     post({ id, answer: await answerTo(request, id) });
   } catch (error) {
-    post({ id, error: toErrorReport(error) });
+    post({ id, error: toErrorReport(isOutOfMemory(error) ? tooLarge(error) : error) });
   }
+}
+
+/** An allocation that V8 or ONNX Runtime refused: a model may ask for any size, and most are refused before they do harm. */
+function isOutOfMemory(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    /allocation failed|allocate memory|Invalid (typed )?array length/.test(error.message)
+  );
+}
+
+function tooLarge(cause: Error): PathlightError {
+  return new PathlightError(
+    'too-large',
+    'The model asks for more memory than there is.',
+    'Choose a smaller model, or one with a smaller input.',
+    { cause },
+  );
 }
 
 const port = openPort();

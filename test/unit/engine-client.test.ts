@@ -9,6 +9,9 @@ import { makeBaseline } from '../../core/attribution/baselines.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { gaussianBlur } from '../../core/imaging/resample.ts';
+import { writeModel } from '../../core/onnx/file.ts';
+import type { Declaration, Model, Node } from '../../core/onnx/graph.ts';
+import { tensor } from '../../core/onnx/tensor.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import type { EngineMap, ExplainJob } from '../../main/engine/engine.ts';
 import { shippedModel } from '../support/engine-models.ts';
@@ -213,6 +216,25 @@ describe('the engine refuses, and goes on', () => {
     await expect(engine.check(file)).rejects.toBeInstanceOf(PathlightError);
   });
 
+  test('a model that asks for terabytes, in bounded memory', async () => {
+    const file = path.join(folder, 'hostile.onnx');
+    const bytes = writeModel(terabytes);
+    writeFileSync(file, bytes);
+    const hostile = {
+      id: 'hostile',
+      file,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      input: { name: 'image', shape: [4] },
+      output: { name: 'sum', activation: 'none' as const },
+    };
+    const [image, black] = [new Float32Array(4).fill(1), new Float32Array(4)];
+    await expect(engine.run(hostile, image)).rejects.toMatchObject({ kind: 'too-large' });
+    await expect(
+      engine.explain({ ...job, model: hostile, x: image, baseline: black, target: 0 }).next(),
+    ).rejects.toMatchObject({ kind: 'too-large' });
+    expect(await engine.run(model, x)).toHaveLength(2);
+  });
+
   test('a label that the model does not have', async () => {
     await expect(engine.explain({ ...job, target: 2 }).next()).rejects.toMatchObject({ kind: 'bad-request' });
   });
@@ -235,6 +257,41 @@ test('a closed engine ends what is pending and takes no more', async () => {
   expect(isAlive(pid)).toBe(false);
   await expect(other.device()).rejects.toMatchObject({ kind: 'engine' });
 });
+
+const node = (operator: string, inputs: string[], output: string): Node => ({
+  name: operator,
+  operator,
+  domain: '',
+  inputs,
+  outputs: [output],
+  attributes: new Map(),
+});
+const floats = (name: string, shape: (number | string)[]): Declaration => ({
+  name,
+  type: 'float32',
+  typeName: 'float32',
+  shape,
+});
+/** sum = image + the sum of 60,000 x 60,000 x 100 zeros. */
+const terabytes: Model = {
+  irVersion: 8,
+  opset: 17,
+  graph: {
+    name: 'hostile',
+    nodes: [
+      node('ConstantOfShape', ['size'], 'zeros'),
+      node('ReduceSum', ['zeros'], 'zero'),
+      node('Reshape', ['zero', 'one'], 'nothing'),
+      node('Add', ['image', 'nothing'], 'sum'),
+    ],
+    inputs: [floats('image', ['N', 4])],
+    outputs: [floats('sum', ['N', 4])],
+    constants: new Map([
+      ['size', tensor('int64', [3], [60_000, 60_000, 100])],
+      ['one', tensor('int64', [1], [1])],
+    ]),
+  },
+};
 
 function isAlive(pid: number): boolean {
   try {
