@@ -19,6 +19,7 @@ import { histogram, scatter, type Dot } from './chart.ts';
 import { figure } from './figure.ts';
 import { list, writeModel } from './model-section.ts';
 import { duration, fixed, integer, notStated, percent, signed, stated, timestamp } from './numbers.ts';
+import { gravestFirst, isFlagged, severityColor } from './flags.ts';
 import { Paper } from './paper.ts';
 import { rgbPng } from './pictures.ts';
 import type { AuditSummaryData, WrittenDocument } from './report-data.ts';
@@ -86,7 +87,7 @@ function writeOverview(paper: Paper, data: AuditSummaryData): void {
   paper.space(8);
   const count = (holds: (result: ExplanationResult) => boolean): number => results.filter(holds).length;
   const notConverged = count((result) => !result.converged);
-  const flagged = count((result) => result.flags.length > 0);
+  const flagged = count(isFlagged);
   const tiles: { label: string; value: number; color?: string }[] = [
     { label: 'images', value: results.length + data.failures.length },
     ...card.output.labels.map((label) => ({
@@ -225,8 +226,8 @@ function writeDistributions(paper: Paper, data: AuditSummaryData): void {
 }
 
 function lungChart(paper: Paper, { results }: AuditSummaryData, height: number): Block {
-  const checked = results.flatMap(({ lungs, flags }) =>
-    lungs === null ? [] : [{ lungs, flagged: flags.length > 0 }],
+  const checked = results.flatMap((result) =>
+    result.lungs === null ? [] : [{ lungs: result.lungs, flagged: isFlagged(result) }],
   );
   const title = heading(paper, 'Attribution in the lungs', 'H3');
   if (checked.length === 0) return stack([title, paragraph(paper, 'No lung check was made.')]);
@@ -258,32 +259,30 @@ function lungChart(paper: Paper, { results }: AuditSummaryData, height: number):
 }
 
 async function writeFlagged(paper: Paper, data: AuditSummaryData): Promise<void> {
-  const flagged = data.results.filter((result) => result.flags.length > 0);
+  const flagged = data.results.filter(isFlagged);
   if (flagged.length === 0) {
     section(paper, 'Flagged images', [paragraph(paper, 'None.')]);
     return;
   }
   const shown = flagged.slice(0, pictured);
   const rest = flagged.length - shown.length;
-  section(paper, 'Flagged images', [
-    note(
-      paper,
-      `${integer(flagged.length)} flagged.${rest > 0 ? ` The first ${pictured} are shown here; all stand in the table of images.` : ''}`,
-    ),
-  ]);
+  const rows: Block[] = [];
   for (let start = 0; start < shown.length; start += picturesPerRow) {
-    const row = shown.slice(start, start + picturesPerRow);
     const cells: Block[] = [];
-    for (const result of row) cells.push(await flaggedCell(paper, data, result));
+    for (const result of shown.slice(start, start + picturesPerRow)) {
+      cells.push(await flaggedCell(paper, data, result));
+    }
     while (cells.length < picturesPerRow) cells.push(stack([]));
-    paper.space(8);
-    paper.flow(
+    rows.push(
       columns(
         cells.map((block) => ({ share: 1, block })),
         12,
       ),
     );
   }
+  const [first = stack([]), ...others] = rows;
+  const said = `${integer(flagged.length)} flagged.${rest > 0 ? ` The first ${pictured} are shown here; all stand in the table of images.` : ''}`;
+  section(paper, 'Flagged images', [stack([note(paper, said), first], 6), ...others]);
 }
 
 async function flaggedCell(paper: Paper, data: AuditSummaryData, result: ExplanationResult): Promise<Block> {
@@ -306,8 +305,8 @@ async function flaggedCell(paper: Paper, data: AuditSummaryData, result: Explana
       note(paper, `${result.prediction.label}, score ${fixed(positiveScore(data, result), 3)}`, {
         color: color.ink,
       }),
-      ...result.flags.map((flag) =>
-        note(paper, flag.text, { color: flag.severity === 'alert' ? color.red : color.amber }),
+      ...gravestFirst(result.flags).map((flag) =>
+        note(paper, flag.text, { color: severityColor[flag.severity] }),
       ),
     ],
     2,
@@ -353,11 +352,11 @@ async function writeImages(paper: Paper, data: AuditSummaryData): Promise<void> 
   await flowTable(
     paper,
     [
-      { title: 'File', share: 4 },
+      { title: 'File', share: 3.7 },
       { title: 'Score', share: 1.1, align: 'right' },
       { title: 'Called', share: 1.9 },
-      { title: 'Gap', share: 1.5, align: 'right' },
-      { title: 'Converged', share: 2.2 },
+      { title: 'Gap', share: 2, align: 'right' },
+      { title: 'Converged', share: 2.1 },
       { title: 'Lungs', share: 1.2, align: 'right' },
       { title: 'Random', share: 1.4, align: 'right' },
       { title: 'Edges', share: 1.2, align: 'right' },
@@ -392,7 +391,12 @@ function* imageRows(data: AuditSummaryData): Generator<Cell[]> {
       { text: lungs === null ? '\u2013' : percent(lungs.null.edges) },
       result.flags.length === 0
         ? { text: 'none', color: color.soft }
-        : { text: result.flags.map((flag) => flag.id).join(', '), strong: true, color: color.amber },
+        : {
+            text: gravestFirst(result.flags)
+              .map((flag) => flag.id)
+              .join(', '),
+            ...(isFlagged(result) ? { strong: true, color: color.amber } : { color: color.soft }),
+          },
     ];
   }
 }

@@ -2,6 +2,7 @@
 import { columns, facts, stack, text, type Block, type Fact } from './block.ts';
 import { writeAttribution } from './attribution-section.ts';
 import { writeBaselines } from './baselines-section.ts';
+import { gravestFirst, severityColor } from './flags.ts';
 import { writeFirstPage } from './first-page.ts';
 import { writeLungCheck } from './lungs-section.ts';
 import { list, writeModel } from './model-section.ts';
@@ -47,12 +48,11 @@ export async function writeReport(data: ReportData): Promise<WrittenDocument> {
 }
 
 function writeWarnings(paper: Paper, data: ReportData): void {
-  const severity = { alert: color.red, warning: color.amber, info: color.ink } as const;
-  const flags = data.result.flags.map((flag) =>
+  const flags = gravestFirst(data.result.flags).map((flag) =>
     text(paper, 'P', `${flag.severity.toUpperCase()}  ${flag.text}`, {
       size: size.body,
       weight: flag.severity === 'info' ? 'regular' : 'semibold',
-      color: severity[flag.severity],
+      color: severityColor[flag.severity],
     }),
   );
   const warnings: Block[] = data.entry.warnings.length === 0 ? [] : [list(paper, data.entry.warnings)];
