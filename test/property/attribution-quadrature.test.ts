@@ -4,14 +4,12 @@ import { quadrature, type QuadratureRule, quadratureRules } from '../../core/att
 
 const rules = Object.keys(quadratureRules) as QuadratureRule[];
 
-const ruleAndCount = fc
-  .constantFrom(...rules)
-  .chain((rule) =>
-    fc.record({
-      rule: fc.constant(rule),
-      count: fc.integer({ min: quadratureRules[rule].fewestNodes, max: 200 }),
-    }),
-  );
+const ruleAndCount = fc.constantFrom(...rules).chain((rule) =>
+  fc.record({
+    rule: fc.constant(rule),
+    count: fc.integer({ min: quadratureRules[rule].fewestNodes, max: 200 }),
+  }),
+);
 
 describe('every quadrature rule', () => {
   test('has ascending nodes in [0, 1] and positive weights that sum to 1', () => {
