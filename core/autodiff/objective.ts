@@ -2,6 +2,10 @@
 import type { Scalar } from '../attribution/model.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 import type { KnownOperator } from '../onnx/inference.ts';
+import { scalar } from '../onnx/tensor.ts';
+
+/** The least number above 0 that float32 holds in full precision. */
+const SMALLEST_NORMAL = 2 ** -126;
 
 /** What turns the model's raw output into probabilities, as its card states. */
 export type Activation = 'softmax' | 'sigmoid' | 'none';
@@ -27,6 +31,12 @@ export function appendObjective(
         ? apply('Sigmoid', output)
         : apply('Neg', apply('Softplus', apply('Neg', output)));
     case 'none':
-      return objective === 'probability' ? output : apply('Log', output);
+      return objective === 'probability' ? output : apply('Log', positive(graph, output));
   }
+}
+
+/** Kept from 0, so that a label of probability 0 and weight 0 adds 0 to the scalar, and not 0 times infinity. */
+function positive(graph: GraphBuilder, probability: Value): Value {
+  const smallest = graph.constant(scalar(graph.type(probability), SMALLEST_NORMAL));
+  return graph.op('Clip', [probability, smallest]);
 }

@@ -51,7 +51,7 @@ export function variadic(
   };
 }
 
-export const zeroGradient: Rule = { kind: 'zero-gradient' };
+export const zeroGradient: Extract<Rule, { kind: 'zero-gradient' }> = { kind: 'zero-gradient' };
 
 export function refused(reason: string): Rule {
   return { kind: 'refused', reason };

@@ -221,7 +221,7 @@ export const movement = {
     const repeated = sizes.flatMap((_, axis) => (repeats[axis] === 1 ? [] : [2 * axis]));
     return g.reshapeLike(g.sum(apart, repeated), g.x());
   }, undefined),
-  TopK: inputs((g) => g.scatterAdd(g.x(), g.y(1), g.dy, axisOfNode(g, -1)), undefined),
+  TopK: inputs((g) => g.scatterAdd(g.x(), g.graph.output(g.node, 1), g.dy, axisOfNode(g, -1)), undefined),
   Transpose: unary((g) => {
     const rank = g.rank(g.x());
     const perm = attribute.ints(g.node, 'perm', [...Array(rank).keys()].reverse());

@@ -1,6 +1,7 @@
 /** Pools. */
 import * as attribute from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/builder.ts';
+import { filled } from '../../onnx/builder.ts';
 import { elementCount, tensor } from '../../onnx/tensor.ts';
 import type { Windows } from '../../onnx/window.ts';
 import { windows } from '../../onnx/window.ts';
@@ -87,11 +88,13 @@ function averagePoolGradient(g: Site): Value {
       ),
     ],
   );
-  const dilated = dilations.some((dilation) => dilation !== 1);
-  const mean = g.op('AveragePool', [padded], {
-    kernel_shape: kernel,
-    ...(dilated ? { dilations } : {}),
-  });
+  if (dilations.some((dilation) => dilation !== 1)) {
+    // ONNX Runtime moves the Pad into a pool, where it then finds it wider than the kernel: a Conv takes it.
+    const ones = g.constant(filled(g.graph.type(g.y()), [1, 1, ...kernel], 1));
+    const rows = g.reshape(padded, ['batch', 1, ...g.sizes(padded, 2)]);
+    return g.reshapeLike(g.op('Conv', [rows, ones], { kernel_shape: kernel, dilations }), g.x());
+  }
+  const mean = g.op('AveragePool', [padded], { kernel_shape: kernel });
   return g.mul(mean, g.number(whole));
 }
 
