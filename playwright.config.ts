@@ -12,6 +12,8 @@ if (!electron && process.env['TEST_WORKER_INDEX'] === undefined) {
   );
 }
 
+const testIgnore = '**/browser-host.spec.ts';
+
 export default defineConfig<TargetOptions>({
   testDir: 'test/e2e',
   outputDir: '.cache/playwright',
@@ -20,7 +22,7 @@ export default defineConfig<TargetOptions>({
   reporter: 'list',
   projects: [
     { name: 'browser-host', use: { target: 'browser-host' } },
-    { name: 'electron-double', use: { target: 'electron-double' } },
-    ...(electron ? [{ name: 'electron', use: { target: 'electron' as const } }] : []),
+    { name: 'electron-double', use: { target: 'electron-double' }, testIgnore },
+    ...(electron ? [{ name: 'electron', use: { target: 'electron' as const }, testIgnore }] : []),
   ],
 });

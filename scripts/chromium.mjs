@@ -2,7 +2,14 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chrome'];
+const NAMES = [
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+  'microsoft-edge',
+  'chrome',
+];
 const FIXED = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
@@ -20,13 +27,18 @@ export function findChromium() {
   return [...candidates, ...FIXED].find((file) => existsSync(file));
 }
 
-/** Switches under which Chromium opens no connection of its own. */
+/** Switches under which Chromium opens no connection of its own, and resolves no name but this machine's. */
 export const chromiumArguments = [
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',
+  '--disable-domain-reliability',
   '--disable-sync',
   '--disable-default-apps',
+  '--no-pings',
   '--password-store=basic',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost',
+  // No inquiry for accounts at the start.
+  '--enable-features=SkipListAccountsWithoutGaiaCookies',
 ];

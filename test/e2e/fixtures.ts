@@ -96,13 +96,16 @@ async function openInBrowser(
     [path.join(root, 'out/main/serve.js'), '--no-open', '--json', ...paths],
     { env, stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const [line] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
+  const line = await Promise.race([
+    once(createInterface({ input: server.stdout }), 'line').then(([first]) => String(first)),
+    once(server, 'exit').then(([code]) => Promise.reject(new Error(`The server ended with ${String(code)}`))),
+  ]);
   const { url } = JSON.parse(line) as { url: string };
   const executablePath = findChromium();
   const browser = await chromium.launch({
     ...(executablePath === undefined ? {} : { executablePath: network.watched(executablePath) }),
     chromiumSandbox: false,
-    args: [...chromiumArguments, '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+    args: chromiumArguments,
   });
   const page = await browser.newPage({ viewport: VIEWPORT });
   const problems = watchPage(page);
@@ -133,6 +136,7 @@ async function openInElectron(
   });
   const page = await electron.firstWindow();
   const problems = watchPage(page);
+  await page.waitForURL('**/index.html');
   const mainPid = electron.process().pid ?? 0;
   return running({ page, target, url: null, electron, problems, mainPid }, () => electron.close());
 }

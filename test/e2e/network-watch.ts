@@ -6,9 +6,26 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { allSockets, descendants, heldBy, isLoopback, isUnspecified, procIsHere } from './processes.ts';
+import {
+  allSockets,
+  descendants,
+  heldBy,
+  isLoopback,
+  isUnspecified,
+  procIsHere,
+  type Socket,
+} from './processes.ts';
+
+/** An address set aside for documentation (RFC 5737), which nobody has. */
+export const ELSEWHERE = '192.0.2.1';
 
 const SAMPLE_MS = 100;
+
+/**
+ * Chromium's look-up of any name, 127.0.0.1 too, first asks the kernel whether there is a route to this public address, by
+ * connecting a UDP socket to it. That sends nothing, and cannot be switched off. A TCP connection to it would be reported.
+ */
+const ROUTE_INQUIRY = '2001:4860:4860::8888';
 
 export class NetworkWatch {
   readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-network-'));
@@ -36,8 +53,9 @@ export class NetworkWatch {
     const trace = path.join(this.#folder, `${name}.trace`);
     const script = path.join(this.#folder, `${name}.sh`);
     this.#traces.push(trace);
-    // -D: the program stays the direct child. --seccomp-bpf: nothing but these calls is slowed down.
-    const strace = `strace -D -f --seccomp-bpf -qqq -e signal=none -e trace=connect,sendto -o '${trace}'`;
+    // -D: the program stays the direct child. --seccomp-bpf: no other call is slowed down. What is sent without a
+    // connection is left to the samples: Chromium's own messages go through the same calls.
+    const strace = `strace -D -f --seccomp-bpf -yy -qqq -e signal=none -e trace=connect -o '${trace}'`;
     writeFileSync(script, `#!/bin/sh\nexec ${strace} '${program}' "$@"\n`);
     chmodSync(script, 0o700);
     return script;
@@ -51,7 +69,9 @@ export class NetworkWatch {
       for (const line of readFileSync(trace, 'latin1').split('\n')) {
         const remote = /inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"/.exec(line);
         const address = remote?.[1] ?? remote?.[2];
-        if (address !== undefined && !isLoopback(address)) this.#seen.add(line.replace(/^\d+\s+/, ''));
+        if (address === undefined || isLoopback(address)) continue;
+        if (address === ROUTE_INQUIRY && line.includes('<UDPv6:')) continue;
+        this.#seen.add(line.replace(/^\d+\s+/, ''));
       }
     }
     return [...this.#seen];
@@ -64,12 +84,19 @@ export class NetworkWatch {
 
   /** The table first: it is seldom that there is anything in it whose owner must be found. */
   #sample(): void {
-    const beyond = allSockets().filter(({ remote }) => !isLoopback(remote) && !isUnspecified(remote));
+    const beyond = allSockets().filter(reachesOut);
     if (beyond.length === 0) return;
-    for (const { protocol, remote, command } of heldBy(descendants(process.pid), beyond)) {
-      this.#seen.add(`${protocol} ${remote} by ${command.slice(0, 200)}`);
+    for (const { protocol, local, remote, command } of heldBy(descendants(process.pid), beyond)) {
+      this.#seen.add(`${protocol} ${local} to ${remote} by ${command.slice(0, 200)}`);
     }
   }
+}
+
+/** A UDP socket that is open to the network needs no connection to send. */
+function reachesOut({ protocol, local, remote }: Socket): boolean {
+  if (remote === ROUTE_INQUIRY && protocol === 'udp6') return false;
+  if (!isUnspecified(remote)) return !isLoopback(remote);
+  return protocol.startsWith('udp') && !isLoopback(local);
 }
 
 /** It may be there and yet not be allowed to trace. */

@@ -80,7 +80,7 @@ export function heldBy(processes: RunningProcess[], sockets: Socket[]): (Socket 
 }
 
 export const isLoopback = (address: string): boolean =>
-  address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
+  address.startsWith('127.') || address === '::1' || /^::ffff:(127\.|7f)/.test(address);
 
 export const isUnspecified = (address: string): boolean => address === '0.0.0.0' || address === '::';
 
@@ -91,16 +91,9 @@ function address(field: string): string {
     ?.flatMap((word) => [6, 4, 2, 0].map((at) => word.slice(at, at + 2)));
   if (bytes === undefined) return field;
   if (bytes.length === 4) return bytes.map((byte) => parseInt(byte, 16)).join('.');
-  const text = bytes.join('').toLowerCase();
-  if (/^0+$/.test(text)) return '::';
-  if (/^0{31}1$/.test(text)) return '::1';
-  if (text.startsWith(`${'0'.repeat(20)}ffff`)) {
-    return `::ffff:${bytes
-      .slice(12)
-      .map((byte) => parseInt(byte, 16))
-      .join('.')}`;
-  }
-  return text.match(/.{4}/g)?.join(':') ?? text;
+  const groups = bytes.join('').match(/.{4}/g)?.join(':') ?? '';
+  // In the short form, as it is written: ::1.
+  return new URL(`http://[${groups}]/`).hostname.slice(1, -1);
 }
 
 /** A process may be gone by the time that it is looked at. */
