@@ -110,7 +110,7 @@ function stateOf({ baseline, evaluations, gapRelative, mapChange, secondsLeft }:
   const gap = gapRelative === null ? '' : `, gap ${(100 * gapRelative).toFixed(1)} %`;
   const change = mapChange === null ? '' : `, map change ${(100 * mapChange).toFixed(1)} %`;
   const left = secondsLeft === null ? '' : `, ${duration(secondsLeft)} left`;
-  return `${baseline} baseline, ${evaluations} evaluations${gap}${change}${left}`;
+  return `${baseline} baseline, ${evaluations} gradients${gap}${change}${left}`;
 }
 
 /** result.json comes last: where it stands, the other three do. */

@@ -31,7 +31,9 @@ describe('explain examples --model pneumonia', () => {
   }, LONG);
 
   test('ends well; what is no image is named and passed over', () => {
-    expect(ended).toMatchObject({ code: 0, err: '1 file is not DICOM and passed over: README.md\n' });
+    expect(ended.code).toBe(0);
+    expect(ended.err).toContain('1 file is not DICOM and passed over: README.md\n');
+    expect(ended.err).not.toContain('failed');
   });
 
   test('calls 01, 02, 03 and 07 NORMAL, and 04, 05 and 06 PNEUMONIA', () => {
