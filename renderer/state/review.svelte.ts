@@ -46,6 +46,8 @@ export class Run {
   /** Partial maps received, the final one included. */
   maps = $state(0);
 
+  #levels: TracePoint[] = [];
+
   readonly finished = $derived(this.state === 'converged' || this.state === 'not-converged');
 
   constructor(baseline: BaselineName) {
@@ -56,6 +58,7 @@ export class Run {
     this.state = 'running';
     this.header = null;
     this.trace = [];
+    this.#levels = [];
     this.assessment = null;
     this.error = null;
     this.maps = 0;
@@ -69,14 +72,14 @@ export class Run {
     this.map = { data, height: header.height, width: header.width };
     this.maps += 1;
     if (header.final || this.#changesScale(data)) this.scale = data;
-    this.trace = [
-      ...this.trace,
-      {
-        evaluations: header.evaluations,
-        gapOverBound: header.gap === null || !header.gapBound ? null : Math.abs(header.gap) / header.gapBound,
-        mapChange: header.mapChange,
-      },
-    ];
+    const point: TracePoint = {
+      evaluations: header.evaluations,
+      gapOverBound: header.gap === null || !header.gapBound ? null : Math.abs(header.gap) / header.gapBound,
+      mapChange: header.mapChange,
+    };
+    this.trace = [...this.#levels, point];
+    // Within a level the nodes lie unevenly, and the gap says little: a level that is done stays, the rest is the live end.
+    if (header.evaluations === header.nodes) this.#levels.push(point);
     if (header.final) this.state = header.converged ? 'converged' : 'not-converged';
     else this.state = 'running';
   }

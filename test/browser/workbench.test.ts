@@ -1,0 +1,307 @@
+/** The window as its reader meets it, in a real browser, on a client in memory. The real hosts are driven by test/e2e. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { render } from 'vitest-browser-svelte';
+import { PathlightError } from '../../core/contract/errors.ts';
+import App from '../../renderer/App.svelte';
+import { commandGroups } from '../../renderer/lib/commands.ts';
+import '../../renderer/styles/base.css';
+import '../../renderer/styles/tokens.css';
+import { MemoryClient, serveFrames } from './memory-client.ts';
+
+let client: MemoryClient;
+let restoreFetch: () => void;
+
+beforeEach(async () => {
+  await page.viewport(1280, 720);
+  restoreFetch = serveFrames(['broken']);
+  client = new MemoryClient();
+});
+
+afterEach(() => restoreFetch());
+
+async function open(): Promise<void> {
+  await render(App, { target: document.body.appendChild(document.createElement('div')), props: { client } });
+}
+
+const button = (name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' });
+const image = (name: RegExp) => page.getByLabelText(name);
+const viewport = () => page.getByRole('region', { name: 'Image' });
+const answer = () => page.getByRole('complementary', { name: 'Answer' });
+
+describe('opening', () => {
+  test('shows the first image with its banner, letters, window and scale, and lists what was refused', async () => {
+    await open();
+    const banner = page.getByRole('banner', { name: 'Patient' });
+    await expect.element(banner).toMatchTextContent('Verysecret, Jane');
+    await expect.element(banner).toMatchTextContent('56 y, female');
+    await expect.element(banner).toMatchTextContent('2026-03-04');
+    const shown = viewport();
+    await expect.element(shown).toMatchTextContent('W 3000 L 2000');
+    await expect.element(shown).toMatchTextContent(/\d+ mm\s*at the detector/);
+    await expect.element(shown.getByText('R', { exact: true })).toBeVisible();
+    await expect.element(page.getByText('5 images')).toBeVisible();
+    await page.getByText('1 refused file').click();
+    await expect
+      .element(page.getByRole('list', { name: 'Refused files' }))
+      .toMatchTextContent('Not a DICOM file.');
+    await expect.element(page.getByText('Model “bad” is refused: no card')).toBeVisible();
+  });
+
+  test('says that the orientation and the spacing are unknown where the file does not tell', async () => {
+    await open();
+    await expect.element(viewport()).toMatchTextContent('W 3000');
+    await userEvent.keyboard('{PageDown}{PageDown}');
+    await expect.element(page.getByText('Orientation unknown')).toBeVisible();
+    await expect.element(page.getByText('no pixel spacing in the file')).toBeVisible();
+  });
+
+  test('an empty folder says so and offers another', async () => {
+    client.images = [];
+    await open();
+    await expect.element(page.getByText('No DICOM images here', { exact: true })).toBeVisible();
+    await button('Open a folder').click();
+    await expect.element(page.getByRole('dialog', { name: 'Open a folder' })).toMatchTextContent('march');
+    await button('Open').last().click();
+    expect(client.requests.at(-1)).toEqual({ name: 'library.open', request: { paths: ['/studies'] } });
+  });
+
+  test('an image that cannot be decoded says why, and the others still open', async () => {
+    client.images = client.images.map((given, i) => (i === 0 ? { ...given, id: 'broken' } : given));
+    await open();
+    await expect.element(page.getByText('The pixel data ends early.')).toBeVisible();
+    await expect.element(page.getByText('Ask for the file again.')).toBeVisible();
+    await userEvent.keyboard('{PageDown}');
+    await expect.element(viewport()).toMatchTextContent('W 3000');
+  });
+
+  test('the filter narrows the list', async () => {
+    await open();
+    const rows = page.getByRole('navigation', { name: 'Studies' }).getByRole('listitem');
+    await expect.poll(() => rows.elements().length).toBe(3);
+    await userEvent.keyboard('/');
+    await userEvent.keyboard('ct2');
+    await expect.poll(() => rows.elements().length).toBe(1);
+    await userEvent.keyboard('{Escape}');
+    await expect.poll(() => rows.elements().length).toBe(3);
+  });
+});
+
+describe('explaining', () => {
+  test('streams maps, converges, checks the lungs, and goes on to the other baselines', async () => {
+    client.stepwise = true;
+    await open();
+    await expect.element(answer()).toMatchTextContent('0.930');
+    await button('Explain').click();
+    await expect.element(button('Cancel')).toBeVisible();
+    await expect.element(page.getByText('Waiting for the first map')).toBeVisible();
+    client.advance();
+    await expect.element(answer()).toMatchTextContent('3 of at most 513');
+    await expect.element(image(/overlay of the black baseline/)).toBeVisible();
+    client.stepwise = false;
+    client.advance();
+    await expect.element(answer()).toMatchTextContent('Converged');
+    await expect.element(page.getByRole('region', { name: 'Lung check' })).toMatchTextContent('31 %');
+    await expect
+      .element(page.getByRole('region', { name: 'Lung check' }))
+      .toMatchTextContent('outside the lungs');
+    await expect.element(page.getByRole('region', { name: 'Lung check' })).toMatchTextContent('never proof');
+    await expect.element(page.getByRole('region', { name: 'Flags' })).toMatchTextContent('outside the lungs');
+    const baselines = page.getByRole('region', { name: 'Baselines' });
+    await expect.element(baselines).toMatchTextContent('Unstable: lowest 0.64');
+    await expect.element(baselines).toMatchTextContent('0.00 (0.01) · 0.03 (0.04)');
+    await expect.element(baselines.getByRole('button', { name: /^white baseline, 33 steps/ })).toBeVisible();
+  });
+
+  test('by keyboard: E explains, O hides the map, B steps the baselines, P is held to peek', async () => {
+    await open();
+    await expect.element(answer()).toMatchTextContent('0.930');
+    await userEvent.keyboard('e');
+    await expect.element(page.getByText(/^Unstable/)).toBeVisible();
+    await userEvent.keyboard('o');
+    await expect.element(image(/no overlay/)).toBeVisible();
+    await userEvent.keyboard('o');
+    await expect.element(image(/overlay of the black baseline/)).toBeVisible();
+    await userEvent.keyboard('b');
+    await expect.element(image(/overlay of the white baseline/)).toBeVisible();
+    await userEvent.keyboard('{p>}');
+    await expect.element(image(/no overlay/)).toBeVisible();
+    await userEvent.keyboard('{/p}');
+    await expect.element(image(/overlay of the white baseline/)).toBeVisible();
+  });
+
+  test('Escape cancels; the partial map stays and is called partial', async () => {
+    client.stepwise = true;
+    await open();
+    await expect.element(answer()).toMatchTextContent('0.930');
+    await userEvent.keyboard('e');
+    await expect.element(page.getByText('Waiting for the first map')).toBeVisible();
+    client.advance();
+    await expect.element(answer()).toMatchTextContent('3 of at most 513');
+    await userEvent.keyboard('{Escape}');
+    await expect.element(page.getByText(/^This map is partial/)).toBeVisible();
+    await expect.element(image(/overlay of the black baseline/)).toBeVisible();
+    await expect.element(button('Explain')).toBeEnabled();
+    await expect.element(button('Report')).toBeDisabled();
+  });
+
+  test('a run that does not converge says so plainly, with the criterion that it misses', async () => {
+    client.ending = 'not-converged';
+    await open();
+    await button('Explain').click();
+    await expect.element(page.getByText(/^Read this map with care/)).toBeVisible();
+    await expect.element(page.getByRole('region', { name: 'Explanation' })).toMatchTextContent('4.0 % ≤ 1 %');
+  });
+
+  test('a failure is said with what to do, and Explain works again', async () => {
+    client.ending = new PathlightError('engine', 'The engine process ended.', 'Press Explain again.');
+    await open();
+    await button('Explain').click();
+    await expect.element(answer()).toMatchTextContent('The engine process ended. Press Explain again.');
+    client.ending = 'converged';
+    await button('Explain').click();
+    await expect.element(answer()).toMatchTextContent('Converged');
+  });
+
+  test('leaving the image cancels; coming back shows what was known', async () => {
+    await open();
+    await button('Explain').click();
+    await expect.element(page.getByText(/^Unstable/)).toBeVisible();
+    await userEvent.keyboard('{PageDown}');
+    await expect.element(page.getByText('Not explained yet')).toBeVisible();
+    await expect.element(image(/no overlay/)).toBeVisible();
+    await userEvent.keyboard('{PageUp}');
+    await expect.element(image(/overlay of the black baseline/)).toBeVisible();
+    await expect.element(page.getByText(/^Unstable/)).toBeVisible();
+  });
+
+  test('the report is offered once there is something to report', async () => {
+    await open();
+    await expect.element(button('Report')).toBeDisabled();
+    await button('Explain').click();
+    await expect.element(button('Report')).toBeEnabled();
+    await userEvent.keyboard('{Control>}p{/Control}');
+    await expect
+      .element(page.getByRole('link', { name: 'Download verysecret.pdf' }))
+      .toHaveAttribute('href', '/reports/r1');
+  });
+});
+
+describe('reading', () => {
+  test('arrows scroll through the stack, PageDown goes to the next one', async () => {
+    await open();
+    await expect.element(viewport()).toMatchTextContent('W 3000');
+    await userEvent.keyboard('{PageDown}');
+    await expect.element(viewport()).toMatchTextContent('1 / 3');
+    await userEvent.keyboard('{ArrowDown}{ArrowDown}{ArrowDown}');
+    await expect.element(viewport()).toMatchTextContent('3 / 3');
+    await userEvent.keyboard('{Home}');
+    await expect.element(viewport()).toMatchTextContent('1 / 3');
+  });
+
+  test('window, inversion and reset by keyboard; the model is said to see its own window', async () => {
+    await open();
+    const shown = viewport();
+    await expect.element(shown).toMatchTextContent('W 3000 L 2000');
+    await userEvent.keyboard('2');
+    await expect.element(shown).toMatchTextContent('W 800 L 1000');
+    await expect.element(shown).toMatchTextContent("the model sees the file's own window");
+    await userEvent.keyboard('i');
+    await expect.element(page.getByText('Inverted', { exact: true })).toBeVisible();
+    await userEvent.keyboard(' ');
+    await expect.element(shown).toMatchTextContent('W 3000 L 2000');
+    await expect.element(page.getByText('Inverted', { exact: true })).not.toBeInTheDocument();
+  });
+
+  test('the mouse is OHIF’s: left drag windows, the wheel with Ctrl zooms, a double click leaves the image alone', async () => {
+    await open();
+    const shown = viewport();
+    await expect.element(shown).toMatchTextContent('W 3000 L 2000');
+    const canvas = image(/^DX image/).element();
+    const drag = (buttons: number, dx: number, dy: number): void => {
+      const at = { bubbles: true, clientX: 600, clientY: 300, buttons, pointerId: 1 };
+      const surface = canvas.parentElement;
+      // Synthetic pointers cannot be captured.
+      if (surface) surface.setPointerCapture = () => undefined;
+      canvas.dispatchEvent(new PointerEvent('pointerdown', at));
+      canvas.dispatchEvent(new PointerEvent('pointermove', { ...at, clientX: 600 + dx, clientY: 300 + dy }));
+      canvas.dispatchEvent(new PointerEvent('pointerup', { ...at, buttons: 0 }));
+    };
+    drag(1, 64, -32);
+    // The frame holds 0 to 4043: a quarter of it wider, an eighth lower.
+    await expect.element(shown).toMatchTextContent('W 4011 L 1495');
+    const zoom = (): string => /Zoom ([\d.]+)/.exec(shown.element().textContent)?.[1] ?? '';
+    const before = zoom();
+    canvas.dispatchEvent(
+      new WheelEvent('wheel', { bubbles: true, cancelable: true, deltaY: -100, ctrlKey: true }),
+    );
+    await expect.poll(zoom).not.toBe(before);
+    canvas.dispatchEvent(new MouseEvent('dblclick', { bubbles: true }));
+    await expect.element(page.getByRole('navigation', { name: 'Studies' })).not.toBeInTheDocument();
+  });
+
+  test('letters follow when the image is turned', async () => {
+    await open();
+    const left = () => document.querySelector('.letter.left')?.textContent;
+    await expect.poll(left).toBe('R');
+    await userEvent.keyboard('h');
+    await expect.poll(left).toBe('L');
+    await userEvent.keyboard('r');
+    await expect.poll(left).toBe('F');
+  });
+
+  test('a masked patient is nowhere in the window, nor in its title', async () => {
+    await open();
+    await button('Explain').click();
+    await expect.element(button('Report')).toBeEnabled();
+    expect(document.title).toContain('Verysecret');
+    await button('Mask PHI').click();
+    await button('Report').click();
+    await expect.element(page.getByRole('link', { name: 'Download PDF' })).toBeVisible();
+    await page.getByText('1 refused file').click();
+    expect(document.title).toMatch(/^Withheld/);
+    expect(document.body.innerText).not.toMatch(/secret/i);
+    expect(document.body.innerText).not.toMatch(/1970|2026-03-04/);
+    expect(client.requests.findLast(({ name }) => name === 'report.create')?.request).toMatchObject({
+      maskPatient: true,
+    });
+  });
+});
+
+describe('the window', () => {
+  test('panels fold away with one key each', async () => {
+    await open();
+    for (const [key, panel] of [
+      ['a', page.getByRole('navigation', { name: 'Studies' })],
+      ['s', page.getByRole('region', { name: 'Baselines' })],
+      ['d', answer()],
+    ] as const) {
+      await userEvent.keyboard(key);
+      await expect.element(panel).not.toBeInTheDocument();
+      await userEvent.keyboard(key);
+      await expect.element(panel).toBeVisible();
+    }
+  });
+
+  test('the help sheet lists every command, and Escape closes it', async () => {
+    await open();
+    await userEvent.keyboard('?');
+    const sheet = page.getByRole('dialog', { name: 'Keys' });
+    for (const { label } of commandGroups.flatMap((group) => group.commands)) {
+      await expect.element(sheet).toMatchTextContent(label);
+    }
+    await userEvent.keyboard('{Escape}');
+    await expect.element(sheet).not.toBeInTheDocument();
+  });
+
+  test('a control with the focus keeps the keys that it needs', async () => {
+    await open();
+    await expect.element(viewport()).toMatchTextContent('W 3000');
+    const opacity = page.getByRole('slider', { name: 'Opacity' });
+    (opacity.element() as HTMLElement).focus();
+    await userEvent.keyboard('{ArrowRight}');
+    await expect.element(opacity).toHaveValue(0.75);
+    await userEvent.keyboard(']');
+    await expect.element(opacity).toHaveValue(0.85);
+  });
+});
