@@ -34,9 +34,12 @@ import {
   scalarName,
 } from './words.ts';
 
+/** Height of a table's head and its first rows, which a heading above it must not be parted from. */
+const headOfTable = 60;
+
 /** Flagged images shown as pictures; all of them stand in the table. */
 const pictured = 24;
-const picturesPerRow = 4;
+const picturesPerRow = 2;
 
 /** @returns the PDF; the same data give the same bytes */
 export async function writeAuditSummary(data: AuditSummaryData): Promise<WrittenDocument> {
@@ -287,20 +290,8 @@ async function writeFlagged(paper: Paper, data: AuditSummaryData): Promise<void>
 
 async function flaggedCell(paper: Paper, data: AuditSummaryData, result: ExplanationResult): Promise<Block> {
   const image = (await data.thumbnail?.(result)) ?? null;
-  const picture =
-    image === null
-      ? []
-      : [
-          figure(paper, {
-            png: rgbPng(image),
-            aspect: image.columns / image.rows,
-            maxHeight: 130,
-            alt: `Attribution map over the image ${result.image.file}`,
-          }),
-        ];
-  return stack(
+  const words = stack(
     [
-      ...picture,
       note(paper, result.image.file, { weight: 'semibold', color: color.ink }),
       note(paper, `${result.prediction.label}, score ${fixed(positiveScore(data, result), 3)}`, {
         color: color.ink,
@@ -311,6 +302,20 @@ async function flaggedCell(paper: Paper, data: AuditSummaryData, result: Explana
     ],
     2,
   );
+  if (image === null) return words;
+  const picture = figure(paper, {
+    png: rgbPng(image),
+    aspect: image.columns / image.rows,
+    maxHeight: 120,
+    alt: `Attribution map over the image ${result.image.file}`,
+  });
+  return columns(
+    [
+      { share: 4, block: picture },
+      { share: 5, block: words },
+    ],
+    8,
+  );
 }
 
 async function writeFailures(paper: Paper, data: AuditSummaryData): Promise<void> {
@@ -318,7 +323,13 @@ async function writeFailures(paper: Paper, data: AuditSummaryData): Promise<void
     section(paper, 'Failures', [paragraph(paper, 'None: every image of the folder was explained.')]);
     return;
   }
-  section(paper, 'Failures', [note(paper, `Refused or failed: ${integer(data.failures.length)}.`)]);
+  section(
+    paper,
+    'Failures',
+    [note(paper, `Refused or failed: ${integer(data.failures.length)}.`)],
+    9,
+    headOfTable,
+  );
   paper.space(4);
   await flowTable(
     paper,
@@ -338,12 +349,18 @@ async function writeFailures(paper: Paper, data: AuditSummaryData): Promise<void
 
 async function writeImages(paper: Paper, data: AuditSummaryData): Promise<void> {
   const positive = data.card.decision?.positive ?? 'the target';
-  section(paper, 'Images', [
-    note(
-      paper,
-      `Score: probability of ${positive}. Gap: of |f(x) \u2212 f(b)|, or absolute (abs.) where that is near zero. Lungs: share of |attribution| in the lungs, beside the same share for a random map and for an edge map of the image.`,
-    ),
-  ]);
+  section(
+    paper,
+    'Images',
+    [
+      note(
+        paper,
+        `Score: probability of ${positive}. Gap: of |f(x) \u2212 f(b)|, or absolute (abs.) where that is near zero. Lungs: share of |attribution| in the lungs, beside the same share for a random map and for an edge map of the image.`,
+      ),
+    ],
+    9,
+    headOfTable,
+  );
   paper.space(4);
   if (data.results.length === 0) {
     paper.flow(paragraph(paper, 'None.'));

@@ -209,15 +209,14 @@ describe.skipIf(!poppler)('names', () => {
 
   it('and texts longer than a page go on over the next', async () => {
     const data = named('A^B');
-    const words = Array.from({ length: 3000 }, (_, i) => `word${i}`);
-    const card = {
-      ...data.card,
-      limits: [words.join(' ')],
-      training: { ...data.card.training, data: words.join(' ') },
-    };
+    const words = Array.from({ length: 1500 }, (_, i) => `word${i}`);
+    const long = words.join(' ');
+    const card = { ...data.card, limits: [long], training: { ...data.card.training, data: long } };
     const { bytes } = await writeReport({ ...data, card });
-    const text = textOf(bytes);
-    for (const word of words) expect(text.split(new RegExp(`\\b${word}\\b`))).toHaveLength(3);
+    const printed = textOf(bytes)
+      .split(' ')
+      .filter((word) => word.startsWith('word'));
+    expect(printed.sort()).toEqual([...words, ...words].sort());
   });
 
   it('and identifiers of any length stay within the page', async () => {
