@@ -67,6 +67,7 @@ const TOLERANCES = { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513
 
 const EXPLANATION_BUDGET = 128 * 2 ** 20;
 const LUNGS_BUDGET = 32 * 2 ** 20;
+const OUTPUT_BUDGET = 2 ** 20;
 
 const KeptSchema = v.object({
   fx: v.nullable(v.number()),
@@ -100,6 +101,7 @@ export class Analysis {
   readonly #store: ResultStore | null;
   readonly app: ApplicationVersion;
   readonly #finished = new ByteCache<Explanation>(EXPLANATION_BUDGET);
+  readonly #outputs = new MemoCache<Float32Array>(OUTPUT_BUDGET, (output) => output.byteLength);
   readonly #lungs = new MemoCache<Float32Array>(LUNGS_BUDGET, (probability) => probability.byteLength);
 
   constructor({ engine, models, store, app }: AnalysisOptions) {
@@ -110,9 +112,8 @@ export class Analysis {
   }
 
   async predict(of: FrameOf, model: string): Promise<Prediction> {
-    const { card, engine } = await this.#classifier(model);
-    const input = await this.images.input(of, card.input);
-    return predictionOf(card, await this.#engine.run(engine, input));
+    const usable = await this.#classifier(model);
+    return predictionOf(usable.card, await this.#output(of, usable));
   }
 
   /**
@@ -182,6 +183,13 @@ export class Analysis {
     );
   }
 
+  async #output(of: FrameOf, { card, engine }: UsableModel): Promise<Float32Array> {
+    const key = `${await this.images.sha256(of.image)} ${of.frame} ${JSON.stringify(card.input)} ${card.sha256}`;
+    return this.#outputs.get(key, async () =>
+      this.#engine.run(engine, await this.images.input(of, card.input)),
+    );
+  }
+
   async #prepare(request: ExplanationRequest): Promise<Prepared> {
     const model = await this.#classifier(request.model);
     const { card } = model;
@@ -190,7 +198,7 @@ export class Analysis {
       this.images.sha256(request.image),
       this.#engine.device(),
     ]);
-    const prediction = predictionOf(card, await this.#engine.run(model.engine, input));
+    const prediction = predictionOf(card, await this.#output(request, model));
     const target = targetOf(card, request.target, prediction);
     const parameters = parametersOf(card, request.baseline);
     const { scalar, baseline, frame } = request;

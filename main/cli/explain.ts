@@ -33,7 +33,7 @@ const OVERLAY_MOST = 1536;
 const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused']);
 
 export async function explain(command: ExplainCommand, terminal: Terminal): Promise<ExitCode> {
-  const { out, err, signal } = terminal;
+  const { err, signal } = terminal;
   const progress = createProgress(err);
   return withSession(command.models, async (session) => {
     await checkedCard(session.models, command.choices);
@@ -51,34 +51,64 @@ export async function explain(command: ExplainCommand, terminal: Terminal): Prom
       return 1;
     }
     await checkWritable(command.out);
-    let failed = refused.length;
-    const folders = folderNames(images.map(({ entry }) => entry.file));
-    for (const [index, image] of images.entries()) {
-      const request: ExplanationRequest = { ...command.choices, image, frame: command.frame };
-      try {
-        const place = `${index + 1} of ${images.length}`;
-        const explanation = await computed(session, request, command.compare, place, progress, signal);
-        const folder = path.join(
-          command.out,
-          folders[index] ?? image.entry.id,
-          frameFolder(image, command.frame),
-        );
-        progress.show(`${place}  ${image.entry.file}: writing`);
-        await writeFilesAtomically(folder, await filesOf(session, request, explanation));
-        progress.clear();
-        out.write(command.json ? `${JSON.stringify(explanation.result)}\n` : resultLines(explanation.result));
-      } catch (error) {
-        progress.clear();
-        const { kind, message, advice } = toErrorReport(error);
-        if (FATAL.has(kind)) throw error;
-        err.write(failureLine({ file: image.entry.file, reason: message, advice }));
-        failed++;
-      }
-    }
+    const failed = refused.length + (await explainAll(command, terminal, session, images, progress));
     if (!command.json && failed < images.length + refused.length) err.write(`Written to ${command.out}\n`);
     if (failed > 0) err.write(`${failed} of ${images.length + refused.length} files failed.\n`);
     return failed > 0 ? 1 : 0;
   });
+}
+
+/** An image is written while the engine computes the next one. @returns how many failed; each is named as it does */
+async function explainAll(
+  command: ExplainCommand,
+  { out, err, signal }: Terminal,
+  session: Session,
+  images: readonly LibraryImage[],
+  progress: Progress,
+): Promise<number> {
+  let failed = 0;
+  const folders = folderNames(images.map(({ entry }) => entry.file));
+  const settle = (image: LibraryImage, error: unknown): void => {
+    const { kind, message, advice } = toErrorReport(error);
+    if (FATAL.has(kind)) throw error;
+    progress.clear();
+    err.write(failureLine({ file: image.entry.file, reason: message, advice }));
+    failed++;
+  };
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for (const [index, image] of images.entries()) {
+      const request: ExplanationRequest = { ...command.choices, image, frame: command.frame };
+      const place = `${index + 1} of ${images.length}`;
+      const folder = path.join(
+        command.out,
+        folders[index] ?? image.entry.id,
+        frameFolder(image, command.frame),
+      );
+      let explanation: Explanation;
+      try {
+        explanation = await computed(session, request, command.compare, place, progress, signal);
+      } catch (error) {
+        settle(image, error);
+        continue;
+      }
+      await writing;
+      writing = filesOf(session, request, explanation)
+        .then((files) => writeFilesAtomically(folder, files))
+        .then(() => {
+          progress.clear();
+          out.write(
+            command.json ? `${JSON.stringify(explanation.result)}\n` : resultLines(explanation.result),
+          );
+        })
+        .catch((error: unknown) => settle(image, error));
+      // Awaited with the next image; until then a rejection is nobody's oversight.
+      writing.catch(() => undefined);
+    }
+  } finally {
+    await writing;
+  }
+  return failed;
 }
 
 async function computed(
