@@ -9,6 +9,7 @@ import { readModel, writeModel } from '../onnx/file.ts';
 import type { Declaration, Graph, Node } from '../onnx/graph.ts';
 import { elementCount, integers } from '../onnx/tensor.ts';
 import { appendBackward, planBackward } from './backward.ts';
+import { foldScales } from './fold-scales.ts';
 import type { Activation } from './objective.ts';
 import { appendObjective } from './objective.ts';
 import type { Ends, Opened } from './opening.ts';
@@ -67,7 +68,8 @@ export function buildGradientModel(model: Uint8Array, options: GradientOptions):
   const weighted = graph.op('Mul', [objective, seed]);
   const scalar = graph.op('ReduceSum', [weighted, graph.constant(integers([1]))], { keepdims: 0 });
   const plan = planBackward(graph, input, objective);
-  const gradient = appendBackward(graph, plan, input, objective, seed);
+  const gradient = graph.op('Identity', [appendBackward(graph, plan, input, objective, seed)]);
+  foldScales(graph, [scalar, raw, gradient]);
 
   const count = graph.facts(raw)[0]?.shape[1] ?? 0;
   const declare = (name: Value, sizes: readonly number[]): Declaration => ({

