@@ -38,7 +38,8 @@ export const chromiumArguments = [
   '--disable-default-apps',
   '--no-pings',
   '--password-store=basic',
-  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost',
+  // To the discard port rather than ~NOTFOUND: a name that is not found makes Chromium question the name servers.
+  '--host-resolver-rules=MAP * 127.0.0.1:9, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost',
   // No inquiry for accounts at the start.
   '--enable-features=SkipListAccountsWithoutGaiaCookies',
 ];

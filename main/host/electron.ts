@@ -34,7 +34,7 @@ const SCHEME = 'app';
 const ORIGIN = `${SCHEME}://pathlight`;
 const BUILT = path.join(electron.getAppPath(), 'out');
 
-/** Chromium's own traffic, off; were something left, no name would resolve. */
+/** Chromium's own traffic, off; were something left, every name would lead to this machine's discard port. */
 const SWITCHES: readonly [string, string?][] = [
   ['disable-background-networking'],
   ['disable-component-update'],
@@ -42,7 +42,7 @@ const SWITCHES: readonly [string, string?][] = [
   ['disable-sync'],
   ['disable-quic'],
   ['no-pings'],
-  ['host-resolver-rules', 'MAP * ~NOTFOUND, EXCLUDE *.localhost'],
+  ['host-resolver-rules', 'MAP * 127.0.0.1:9, EXCLUDE *.localhost'],
   // Without a GPU, Chromium offers WebGL2 only on request.
   ['enable-unsafe-swiftshader'],
 ];

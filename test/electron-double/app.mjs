@@ -32,6 +32,7 @@ class App extends EventEmitter {
     this.#chromium = chromium;
     chromium.on('exit', () => this.#ending || this.exit(1));
     this.devTools = await DevTools.connect(address);
+    this.emit('connected');
     this.#isReady = true;
     this.#ready.resolve();
     this.emit('ready');

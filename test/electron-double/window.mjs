@@ -84,8 +84,6 @@ class WebContents extends EventEmitter {
         return this.#receive(JSON.parse(params.payload));
       case 'Fetch.requestPaused':
         return this.#decide(params);
-      case 'Page.windowOpen':
-        return this.#opened(params);
       case 'Page.domContentEventFired':
         this.#window.emit('ready-to-show');
         return;
@@ -111,14 +109,7 @@ class WebContents extends EventEmitter {
     });
   }
 
-  /** Chromium has opened the page by now; where the handler denies it, it is closed again. */
-  async #opened({ url }) {
-    if (this.#openHandler({ url }).action !== 'deny') return;
-    const { targetInfos } = await app.devTools.send('Target.getTargets');
-    for (const { targetId, openerId } of targetInfos) {
-      if (openerId === this.#target) await app.devTools.send('Target.closeTarget', { targetId });
-    }
-  }
+  mayOpen = (url) => this.#openHandler({ url }).action !== 'deny';
 
   #receive({ type, channel, id, text }) {
     if (type === 'send') ipcMain.emit(channel, { sender: this, senderFrame: this.mainFrame, ports: [] });
@@ -172,9 +163,29 @@ class WebContents extends EventEmitter {
   }
 }
 
+/** Every page begins paused. One that a window opened is closed before it loads anything, where that window denies it. */
+app.once('connected', () => {
+  app.devTools.listen(undefined, (method, { sessionId, targetInfo }) => {
+    if (method !== 'Target.attachedToTarget') return;
+    const { openerId } = targetInfo;
+    const opener = openerId === undefined ? undefined : webContents.fromDevToolsTargetId(openerId);
+    if (opener?.mayOpen(targetInfo.url) === false) {
+      void app.devTools.send('Target.closeTarget', { targetId: targetInfo.targetId });
+    } else {
+      void app.devTools.send('Runtime.runIfWaitingForDebugger', {}, sessionId).catch(() => undefined);
+    }
+  });
+  void app.devTools.send('Target.setAutoAttach', {
+    autoAttach: true,
+    waitForDebuggerOnStart: true,
+    flatten: true,
+  });
+});
+
 /** What Playwright asks for. */
 export const webContents = {
-  fromDevToolsTargetId: (id) => [...windows].map((w) => w.webContents).find((contents) => contents.isTarget(id)),
+  fromDevToolsTargetId: (id) =>
+    [...windows].map((w) => w.webContents).find((contents) => contents.isTarget(id)),
 };
 
 export class BrowserWindow extends EventEmitter {
