@@ -18,10 +18,6 @@ function read(node: Node, name: string, kinds: readonly Kind[]): Attribute | und
   return attribute;
 }
 
-export function hasAttribute(node: Node, name: string): boolean {
-  return node.attributes.has(name);
-}
-
 /** @returns the attribute, or `otherwise` where the node does not state it */
 export function int<D>(node: Node, name: string, otherwise: D): number | D {
   const attribute = read(node, name, ['int']);

@@ -32,11 +32,14 @@ export class GraphBuilder {
   readonly constants = new Map<Value, Tensor>();
   readonly #facts = new Map<Value, readonly Fact[]>();
   readonly #shared = new Map<string, Value>();
+  readonly #reserved: ReadonlySet<string>;
   #count = 0;
 
-  constructor(opset: number, probes: readonly number[]) {
+  /** @param reserved names that values made here must not take */
+  constructor(opset: number, probes: readonly number[], reserved: ReadonlySet<string> = new Set()) {
     this.opset = opset;
     this.probes = probes;
+    this.#reserved = reserved;
   }
 
   /** Declares a graph input. @param shapes one a probe */
@@ -236,7 +239,7 @@ export class GraphBuilder {
   #unique(what: string): Value {
     let name: string;
     do name = `pathlight/${what}_${this.#count++}`;
-    while (this.#facts.has(name));
+    while (this.#facts.has(name) || this.#reserved.has(name));
     return name;
   }
 

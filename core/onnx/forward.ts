@@ -49,6 +49,7 @@ export function readForward(model: Model, options: ForwardOptions): Forward {
   const graph = new GraphBuilder(
     Math.max(model.opset, GRADIENT_OPSET),
     shapes.map(([batch = 1]) => batch),
+    new Set(model.graph.nodes.flatMap((node) => node.outputs)),
   );
   const obstacles: Obstacle[] = [];
   const obstruct = (node: Node, reason: string): void => {

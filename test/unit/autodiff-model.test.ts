@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { buildGradientModel, checkSupport, type GradientOptions } from '../../core/autodiff/index.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
+import { readModel } from '../../core/onnx/file.ts';
 import type { Graph, Node } from '../../core/onnx/graph.ts';
 import { integers, scalar, tensor, type Tensor } from '../../core/onnx/tensor.ts';
 import { declaration, floatTensor, modelBytes, node, numbers, openSession } from '../support/onnx-models.ts';
@@ -222,6 +223,42 @@ describe('control flow and constants', () => {
     expect(error.message).toContain('If: which branch it takes depends on the image');
   });
 });
+
+describe('a gradient model', () => {
+  it('can be differentiated again: the second derivative of exp(x)³', async () => {
+    const bytes = model([
+      node('Exp', ['x'], ['e']),
+      node('Mul', ['e', 'e'], ['s']),
+      node('Mul', ['s', 'e'], ['y']),
+    ]);
+    const first = buildGradientModel(bytes, plain);
+    const seeded = modelBytes(withSeedOfOne(first), 17);
+    const x = [0.1, -0.5, 0.7];
+    const { output, gradient } = await evaluate(
+      seeded,
+      { ...plain, output: first.gradientName },
+      [x],
+      [[1, 1, 1]],
+    );
+    close(
+      output.map((value) => value / 100),
+      x.map((value) => (3 * Math.exp(3 * value)) / 100),
+    );
+    close(
+      gradient.map((value) => value / 100),
+      x.map((value) => (9 * Math.exp(3 * value)) / 100),
+    );
+  });
+});
+
+function withSeedOfOne(first: ReturnType<typeof buildGradientModel>): Graph {
+  const { graph } = readModel(first.bytes);
+  return {
+    ...graph,
+    inputs: graph.inputs.filter(({ name }) => name === first.inputName),
+    constants: new Map([...graph.constants, [first.seedName, tensor('float32', [1, 3], [1, 1, 1])]]),
+  };
+}
 
 describe('what stands in the way', () => {
   it('is one error that names every operator and node', () => {
