@@ -5,6 +5,8 @@ import { nodeBinary, prepare, root } from './prepare.mjs';
 
 await prepare({ build: true });
 const child = spawn(nodeBinary(), [path.join(root, 'out/main/cli.js'), ...process.argv.slice(2)], {
+  // npm runs scripts in the project's folder; paths are meant from where the user is.
+  cwd: process.env.INIT_CWD ?? process.cwd(),
   stdio: 'inherit',
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));

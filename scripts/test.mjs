@@ -16,7 +16,9 @@ const TOOLS = [
 ];
 
 function onPath(command) {
-  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, command)));
+  return (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .some((folder) => existsSync(path.join(folder, command)));
 }
 
 /** Installs the missing tools where the system's package manager may be used, else says what to do. */

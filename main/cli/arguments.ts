@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { Scalar } from '../../core/attribution/model.ts';
-import { BASELINES, type BaselineName } from '../../core/contract/result.ts';
+import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
 
 /** A mistake in what was typed: the message says which, and the command ends with exit code 2. */
 export class UsageError extends Error {
@@ -143,7 +143,7 @@ function choicesOf(values: {
 }): ExplanationChoices {
   return {
     model: values.model ?? DEFAULT_MODEL,
-    baseline: oneOf('--baseline', values.baseline ?? 'black', BASELINES),
+    baseline: oneOf('--baseline', values.baseline ?? DEFAULT_BASELINE, BASELINES),
     target: values.target ?? null,
     scalar: oneOf('--scalar', values.scalar ?? 'logit', SCALARS),
   };

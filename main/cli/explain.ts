@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { AgreementHeader, AssessmentHeader, MapHeader } from '../../core/contract/calls.ts';
 import { toErrorReport } from '../../core/contract/errors.ts';
 import { BASELINES } from '../../core/contract/result.ts';
+import { writeNpy } from '../../core/imaging/npy.ts';
 import type { Explanation, ExplanationRequest } from '../app/analysis.ts';
 import type { LibraryImage } from '../app/library.ts';
 import { overlayPicture, pngOf } from '../app/pictures.ts';
@@ -10,7 +11,6 @@ import { reportData } from '../app/report.ts';
 import { checkWritable, type FileToWrite, writeFilesAtomically } from '../app/write-files.ts';
 import { writeReport } from '../report/image-report.ts';
 import type { Command } from './arguments.ts';
-import { encodeNpy } from './npy.ts';
 import { createProgress, duration, type Progress } from './progress.ts';
 import { resultLines } from './result-line.ts';
 import {
@@ -152,7 +152,7 @@ async function filesOf(
   const decoded = await analysis.images.decoded(request);
   const report = await writeReport(await reportData(analysis, models, request, false));
   return [
-    { name: 'map.npy', bytes: encodeNpy(map, [height, width]) },
+    { name: 'map.npy', bytes: writeNpy({ type: 'float32', shape: [height, width], data: map }) },
     { name: 'overlay.png', bytes: pngOf(overlayPicture(decoded, { map, height, width }, OVERLAY_MOST)) },
     { name: 'report.pdf', bytes: report.bytes },
     { name: 'result.json', bytes: `${JSON.stringify(result, null, 2)}\n` },

@@ -2,7 +2,7 @@
 import type { CommandName } from './arguments.ts';
 
 const EXPLANATION_OPTIONS = `  --model ID        the model to explain; explain: pneumonia by default
-  --baseline NAME   black (default), white, grey or blurred
+  --baseline NAME   black, white, grey or blurred (default)
   --target LABEL    the label to explain; by default the card's positive one
   --scalar NAME     logit (default), probability or log-probability
   --models DIR      a folder of further models, one folder a model with its card.json

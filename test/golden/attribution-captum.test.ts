@@ -12,7 +12,7 @@ import { buildGradientModel } from '../../core/autodiff/index.ts';
 import { readModel } from '../../core/onnx/file.ts';
 import { differentiableModel } from '../../main/engine/gradient-model.ts';
 import { openSession } from '../../main/engine/sessions.ts';
-import { readNpy } from '../support/npy.ts';
+import { readArray } from '../support/npy.ts';
 import { sharedFolder } from '../support/shared.ts';
 
 const golden = sharedFolder('golden');
@@ -39,7 +39,7 @@ describe.skipIf(golden === null)('Integrated Gradients agree with captum', () =>
     const bytes = readFileSync(file(id, 'model.onnx'));
     const meta = v.parse(MetaSchema, JSON.parse(readFileSync(file(id, 'meta.json'), 'utf8')));
     const { inputs, outputs } = readModel(bytes).graph;
-    const x = readNpy(file(id, 'input.npy'));
+    const x = readArray(file(id, 'input.npy'));
     const graph = buildGradientModel(bytes, {
       input: inputs[0]?.name ?? '',
       output: outputs[0]?.name ?? '',
@@ -52,7 +52,14 @@ describe.skipIf(golden === null)('Integrated Gradients agree with captum', () =>
   }
 
   const gaussLegendre50 = (model: DifferentiableModel, id: string, x: Float32Array, baseline: string) =>
-    integrateFixed(model, x, Float32Array.from(readNpy(file(id, baseline)).values), 'gauss-legendre', 50, 4);
+    integrateFixed(
+      model,
+      x,
+      Float32Array.from(readArray(file(id, baseline)).values),
+      'gauss-legendre',
+      50,
+      4,
+    );
 
   test.each(['tiny_cnn', 'xrv_densenet121', 'mobilenet_v2', 'efficientnet_b0'])(
     "%s: within three times torch's own float32 error of its float64 map",
@@ -60,7 +67,7 @@ describe.skipIf(golden === null)('Integrated Gradients agree with captum', () =>
       const { meta, model, x } = await open(id);
       const own = meta.ig_gl50_black_f32_error_vs_f64;
       const map = await gaussLegendre50(model, id, x, 'baseline_black.npy');
-      const error = errorOf(map, readNpy(file(id, 'ig_gl50_black_f64.npy')).values);
+      const error = errorOf(map, readArray(file(id, 'ig_gl50_black_f64.npy')).values);
       expect(error.p50).toBeLessThan(3 * (own?.p50_over_rms ?? NaN));
       expect(error.p99).toBeLessThan(3 * (own?.p99_over_rms ?? NaN));
     },
@@ -70,7 +77,7 @@ describe.skipIf(golden === null)('Integrated Gradients agree with captum', () =>
   test('tiny_cnn with the blurred baseline', async () => {
     const { model, x } = await open('tiny_cnn');
     const map = await gaussLegendre50(model, 'tiny_cnn', x, 'baseline_blur.npy');
-    expect(errorOf(map, readNpy(file('tiny_cnn', 'ig_gl50_blur.npy')).values).p99).toBeLessThan(1e-5);
+    expect(errorOf(map, readArray(file('tiny_cnn', 'ig_gl50_blur.npy')).values).p99).toBeLessThan(1e-5);
   });
 
   const tiny = ['densenet', 'vit', '3dcnn', 'inception', 'mbconv', 'shuffle', 'unet'].map(
@@ -81,13 +88,13 @@ describe.skipIf(golden === null)('Integrated Gradients agree with captum', () =>
     '%s by Gauss-Legendre and by midpoints, to float32 precision',
     async (id) => {
       const { model, x } = await open(id);
-      const baseline = Float32Array.from(readNpy(file(id, 'baseline.npy')).values);
+      const baseline = Float32Array.from(readArray(file(id, 'baseline.npy')).values);
       for (const [rule, nodes, name] of [
         ['gauss-legendre', 50, 'ig_gausslegendre50.npy'],
         ['midpoint', 64, 'ig_riemann_middle64.npy'],
       ] as const) {
         const map = await integrateFixed(model, x, baseline, rule, nodes);
-        const error = errorOf(map, readNpy(file(id, name)).values);
+        const error = errorOf(map, readArray(file(id, name)).values);
         expect(error.p50, rule).toBeLessThan(3e-7);
         // A single flip of a unit moves a patch of so small an image.
         expect(error.p99, rule).toBeLessThan(1e-3);

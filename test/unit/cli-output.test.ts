@@ -1,31 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { csvRecord } from '../../main/cli/csv.ts';
 import { folderNames } from '../../main/cli/explain.ts';
-import { encodeNpy } from '../../main/cli/npy.ts';
 import { bar, createProgress, duration } from '../../main/cli/progress.ts';
-
-describe('a .npy file', () => {
-  test('is what numpy.save writes', () => {
-    // numpy.save(file, numpy.array([[1, -2, 0.5], [0, 3e-8, 1e30]], 'float32'))
-    const header =
-      "\u0093NUMPY\u0001\u0000v\u0000{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".padEnd(
-        127,
-      ) + '\n';
-    const bytes = encodeNpy(Float32Array.of(1, -2, 0.5, 0, 3e-8, 1e30), [2, 3]);
-    expect(Buffer.from(bytes.subarray(0, 128)).toString('latin1')).toBe(header);
-    expect(Array.from(new Float32Array(bytes.slice(128).buffer))).toEqual(
-      Array.from(Float32Array.of(1, -2, 0.5, 0, 3e-8, 1e30)),
-    );
-  });
-
-  test('of one axis has the comma of a Python tuple', () => {
-    expect(Buffer.from(encodeNpy(new Float32Array(3), [3])).toString('latin1')).toContain("'shape': (3,), }");
-  });
-
-  test('must hold as many values as its shape says', () => {
-    expect(() => encodeNpy(new Float32Array(5), [2, 3])).toThrow(RangeError);
-  });
-});
 
 describe('a CSV record', () => {
   test('quotes what would end a cell', () => {
