@@ -8,10 +8,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildGradientModel } from '../../core/autodiff/index.ts';
-import { type NpyData, readNpy } from '../../core/imaging/npy.ts';
 import { readModel, writeModel } from '../../core/onnx/file.ts';
 import { tensor } from '../../core/onnx/tensor.ts';
 import { floatTensor, numbers, openSession } from '../support/onnx-models.ts';
+import { readArray } from '../support/npy.ts';
 
 const golden = path.resolve(import.meta.dirname, '../../../shared/golden');
 const present = existsSync(golden);
@@ -48,10 +48,6 @@ function quantiles(gradient: ArrayLike<number>, reference: Float64Array): { p50:
   return { p50: at(0.5), p99: at(0.99) };
 }
 
-function plain(data: NpyData): Float64Array {
-  return Float64Array.from(data as ArrayLike<number>);
-}
-
 /** The model as it is, or with its one ambiguous unit moved to the reference's side. */
 function withoutKink(bytes: Uint8Array, name: string): Uint8Array {
   const kink = KINKS[name];
@@ -75,8 +71,7 @@ describe.skipIf(!present)('the gradient of every golden network', () => {
   for (const name of present ? readdirSync(golden) : []) {
     it(name, async () => {
       const folder = path.join(golden, name);
-      const array = (file: string): Float64Array =>
-        plain(readNpy(readFileSync(path.join(folder, file))).data);
+      const array = (file: string): Float64Array => readArray(path.join(folder, file)).values;
       const meta = JSON.parse(readFileSync(path.join(folder, 'meta.json'), 'utf8')) as Meta;
       const bytes = withoutKink(readFileSync(path.join(folder, 'model.onnx')), name);
       const { inputs, outputs } = readModel(bytes).graph;
