@@ -13,6 +13,8 @@ export default defineConfig({
           name: 'node',
           include: ['test/{unit,golden,property,acceptance}/**/*.test.ts'],
           environment: 'node',
+          // ONNX Runtime reports its use otherwise, where a test runs it without the engine's process.
+          env: { ORT_DISABLE_TELEMETRY: '1' },
           testTimeout: 120_000,
         },
       },

@@ -14,5 +14,9 @@ if (name === undefined || !existsSync(path.join(folder, `${name}.ts`))) {
   process.exit(2);
 }
 await prepare({ build: false });
-const child = spawn(nodeBinary(), [path.join(folder, `${name}.ts`), ...options], { stdio: 'inherit' });
+const child = spawn(nodeBinary(), [path.join(folder, `${name}.ts`), ...options], {
+  stdio: 'inherit',
+  // ONNX Runtime reports its use otherwise.
+  env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
+});
 child.on('close', (code) => process.exit(code ?? 1));

@@ -26,7 +26,7 @@ import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { Packet } from '../../core/contract/packet.ts';
 import { createApp } from '../app/app.ts';
 import type { App, EngineProcess } from '../app/app-interface.ts';
-import { engineEntry } from '../engine/spawn.ts';
+import { engineEntry, engineEnvironment } from '../engine/spawn.ts';
 import { dataFolder } from '../store/data-folder.ts';
 import { serveContent } from './content.ts';
 
@@ -180,7 +180,10 @@ function portChannel(port: MessagePortMain): Channel {
 }
 
 function spawnEngine(): EngineProcess {
-  const child = utilityProcess.fork(engineEntry(), [], { serviceName: 'Pathlight engine' });
+  const child = utilityProcess.fork(engineEntry(), [], {
+    serviceName: 'Pathlight engine',
+    env: engineEnvironment(),
+  });
   return {
     get pid() {
       return child.pid;

@@ -5,10 +5,11 @@ import { EventEmitter } from 'node:events';
 class UtilityProcess extends EventEmitter {
   #child;
 
-  constructor(file, args) {
+  constructor(file, args, { env }) {
     super();
     this.#child = fork(file, args, {
       serialization: 'advanced',
+      env,
       execArgv: ['--import', new URL('./utility-child.mjs', import.meta.url).href],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -28,4 +29,6 @@ class UtilityProcess extends EventEmitter {
   kill = () => this.#child.kill();
 }
 
-export const utilityProcess = { fork: (file, args = []) => new UtilityProcess(file, args) };
+export const utilityProcess = {
+  fork: (file, args = [], options = {}) => new UtilityProcess(file, args, options),
+};
