@@ -8,7 +8,7 @@ describe('a command line', () => {
     expect(parseCommand(['explain', 'a.dcm', 'folder'])).toEqual({
       command: 'explain',
       paths: ['a.dcm', 'folder'],
-      choices: { model: 'pneumonia', baseline: 'black', target: null, scalar: 'logit' },
+      choices: { model: 'pneumonia', baseline: 'blurred', target: null, scalar: 'logit' },
       frame: 0,
       compare: false,
       out: path.resolve('pathlight-out'),
