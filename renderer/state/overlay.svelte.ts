@@ -1,7 +1,7 @@
 /** How the map is laid over the image: scale, threshold and opacity are three controls, never one. */
 import {
-  defaultRangeQuantile,
   overlayLevels,
+  type OverlayLevels,
   type OverlaySign,
   type OverlayStyle,
 } from '../../core/imaging/blend.ts';
@@ -27,7 +27,7 @@ export class Overlay {
   top = $state(0.1);
   sign = $state<OverlaySign>('all');
   outline = $state(true);
-  /** One scale over all baselines, or each its own. */
+  /** One scale over the baseline panel's maps, or each its own. */
   sharedScale = $state(true);
 
   readonly shown = $derived(this.visible && !this.peeking);
@@ -46,16 +46,26 @@ export class Overlay {
   }
 
   /**
-   * The style of one run's map. The colour range is taken from the maps that set the scale (`Run.scale`), which follow a
-   * running integral in steps; the threshold is a rank of the map that is shown.
-   * @param scaled the runs that share the scale
+   * The levels of one map by itself. The range comes from the map that sets the scale (`Run.scale`), which follows a running
+   * integral in steps; the threshold is a rank within the map that is shown.
    */
-  styleOf(run: Run, scaled: readonly Run[]): OverlayStyle | null {
-    if (run.map === null || run.scale === null) return null;
-    const scales = scaled.flatMap(({ scale }) => (scale === null ? [] : [scale]));
-    const { range } = overlayLevels(scales.length > 0 ? scales : [run.scale], this.top, defaultRangeQuantile);
-    const { threshold } = overlayLevels([run.map.data], this.top, defaultRangeQuantile);
-    return { range, threshold, sign: this.sign, opacity: this.opacity };
+  ownLevels({ map, scale }: Run): OverlayLevels | null {
+    if (map === null || scale === null) return null;
+    const { range, threshold } = overlayLevels([scale], this.top);
+    return {
+      range,
+      threshold: scale === map.data ? threshold : overlayLevels([map.data], this.top).threshold,
+    };
+  }
+
+  /** The levels of all maps that there are, as one. */
+  sharedLevels(runs: readonly Run[]): OverlayLevels | null {
+    const scales = runs.flatMap(({ scale }) => (scale === null ? [] : [scale]));
+    return scales.length === 0 ? null : overlayLevels(scales, this.top);
+  }
+
+  style(levels: OverlayLevels): OverlayStyle {
+    return { ...levels, sign: this.sign, opacity: this.opacity };
   }
 }
 

@@ -43,8 +43,6 @@ export class Run {
   /** Lung probability; null without a lungs model. */
   lungs = $state.raw<Field | null>(null);
   error = $state.raw<ErrorReport | null>(null);
-  /** Partial maps received, the final one included. */
-  maps = $state(0);
 
   #levels: TracePoint[] = [];
 
@@ -61,7 +59,6 @@ export class Run {
     this.#levels = [];
     this.assessment = null;
     this.error = null;
-    this.maps = 0;
     this.map = null;
     this.scale = null;
     this.lungs = null;
@@ -70,7 +67,6 @@ export class Run {
   accept(header: MapHeader, data: Float32Array): void {
     this.header = header;
     this.map = { data, height: header.height, width: header.width };
-    this.maps += 1;
     if (header.final || this.#changesScale(data)) this.scale = data;
     const point: TracePoint = {
       evaluations: header.evaluations,

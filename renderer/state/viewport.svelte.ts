@@ -13,7 +13,6 @@ import {
 import { frameKey, type FrameLoader, type LoadedFrame } from '../lib/frames.ts';
 import {
   fitted,
-  fittingZoom,
   mirrored,
   panned,
   turned,
@@ -68,7 +67,6 @@ export class ViewportState {
   });
 
   readonly view = $derived(this.#view ?? fitted(this.size, this.canvas, this.#transform));
-  readonly fits = $derived(this.#view === null);
 
   /** Modality values of the whole frame. */
   readonly range = $derived.by(() => {
@@ -216,11 +214,6 @@ export class ViewportState {
     const stored = storedValue(code, frame);
     return { row, column, stored, modality: modalityValue(grayscale.modalityLut, stored) };
   });
-
-  /** 1: the whole image just fits. */
-  readonly magnification = $derived(
-    this.view.zoom / fittingZoom(this.size, this.canvas, this.view.transform),
-  );
 }
 
 function presetLabel(voi: Voi, index: number): string {

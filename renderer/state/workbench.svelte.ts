@@ -59,15 +59,15 @@ export class Workbench {
   readonly slice = $derived(this.stack === null ? null : sliceAt(this.stack, this.position));
   readonly run = $derived(this.review?.runs[this.baseline] ?? null);
 
-  /** Runs that share the shown map's scale: all that have a map, or the shown one alone. */
-  readonly scaledRuns = $derived.by(() => {
-    const { review, run } = this;
-    if (review === null || run === null) return [];
-    return this.overlay.sharedScale ? BASELINES.map((name) => review.runs[name]) : [run];
+  /** The viewport's map has a scale of its own, stated by its colour bar; the baseline panel's share one. */
+  readonly overlayStyle = $derived.by(() => {
+    const levels = this.run === null ? null : this.overlay.ownLevels(this.run);
+    return levels === null ? null : this.overlay.style(levels);
   });
-  readonly overlayStyle = $derived(
-    this.run === null ? null : this.overlay.styleOf(this.run, this.scaledRuns),
-  );
+  readonly sharedLevels = $derived.by(() => {
+    const { review } = this;
+    return review === null ? null : this.overlay.sharedLevels(BASELINES.map((name) => review.runs[name]));
+  });
 
   readonly title = $derived.by(() => {
     const entry = this.slice?.image;
@@ -190,14 +190,10 @@ export class Workbench {
     if (next !== undefined) this.chooseTarget(next);
   }
 
-  /** The baseline shown; one that has no map yet is computed when the reader explains or compares. */
+  /** The baseline that is shown, and the one that Explain starts from. */
   stepBaseline(by: number): void {
     const at = BASELINES.indexOf(this.baseline);
     this.baseline = BASELINES[(at + by + BASELINES.length) % BASELINES.length] ?? 'black';
-    const { review, run } = this;
-    if (review && run && !review.busy && run.map === null && review.comparison === 'none') {
-      void review.compare();
-    }
   }
 
   /** Explains from the chosen baseline; once that is done, the other baselines follow by themselves. */

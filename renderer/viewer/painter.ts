@@ -6,7 +6,7 @@ import { PathlightError } from '../../core/contract/errors.ts';
 import { colorsOf, type OverlaySign, type OverlayStyle } from '../../core/imaging/blend.ts';
 import type { ColorTable } from '../../core/imaging/colormap.ts';
 import type { StoredFrame } from '../../core/imaging/frame.ts';
-import { imageToCanvas, inverse, type ImageSize, type View } from './geometry.ts';
+import { apply, imageToCanvas, inverse, type ImageSize, type View } from './geometry.ts';
 import { FRAGMENT_SHADER, VERTEX_SHADER } from './shaders.ts';
 
 /** A map or a mask at the model's input size, row-major; it covers the whole image. */
@@ -141,10 +141,8 @@ export class Painter {
     const { frame, lut, size, view, overlay, outline } = picture;
     const { uniforms, textures, blank } = program;
 
-    const toImage = inverse(
-      imageToCanvas(view, size, { width: width / pixelRatio, height: height / pixelRatio }),
-    );
-    const [a, b, c, d, e, f] = toImage;
+    const toCanvas = imageToCanvas(view, size, { width: width / pixelRatio, height: height / pixelRatio });
+    const [a, b, c, d, e, f] = inverse(toCanvas);
     const pixelsCovered = Math.max(Math.hypot(a, d), Math.hypot(b, e)) / pixelRatio;
 
     if (program.lut?.values !== lut) {
@@ -181,8 +179,33 @@ export class Painter {
     gl.uniform1i(uniforms.outlined, Number(outline !== null));
     gl.uniform1f(uniforms.lineWidth, OUTLINE_CSS_PIXELS * pixelRatio);
     gl.uniform3f(uniforms.lineColor, ...OUTLINE_COLOR);
+
+    // Only where the image lies: the bars beside it would cost as much as the image.
+    const corners = [
+      apply(toCanvas, { x: -0.5, y: -0.5 }),
+      apply(toCanvas, { x: size.columns - 0.5, y: size.rows - 0.5 }),
+    ];
+    const [left, right] = span(
+      corners.map(({ x }) => x * pixelRatio),
+      width,
+    );
+    const [top, bottom] = span(
+      corners.map(({ y }) => y * pixelRatio),
+      height,
+    );
+    gl.disable(gl.SCISSOR_TEST);
+    gl.clearColor(0, 0, 0, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.enable(gl.SCISSOR_TEST);
+    gl.scissor(left, height - bottom, right - left, bottom - top);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
+}
+
+/** Whole pixels between two edges, within a canvas of the given length. */
+function span(edges: readonly number[], length: number): [number, number] {
+  const from = Math.min(length, Math.max(0, Math.floor(Math.min(...edges))));
+  return [from, Math.max(from, Math.min(length, Math.ceil(Math.max(...edges))))];
 }
 
 function buildProgram(gl: WebGL2RenderingContext): Program {
