@@ -47,7 +47,7 @@ interface Fixtures extends TargetOptions {
   app: RunningApp;
 }
 
-export const VIEWPORT = { width: 1500, height: 950 };
+const VIEWPORT = { width: 1500, height: 950 };
 
 export const test = base.extend<Fixtures, { network: NetworkWatch }>({
   target: ['browser-host', { option: true }],
@@ -114,7 +114,8 @@ async function openInBrowser(
     chromiumSandbox: false,
     args: chromiumArguments,
   });
-  const page = await browser.newPage({ viewport: VIEWPORT });
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  const page = await context.newPage();
   const problems = watchPage(page);
   await page.goto(url);
   return running(
