@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { mkdtempSync, writeFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -78,7 +78,10 @@ beforeAll(async () => {
   expect(given).toMatch(/^pathlight-\d+=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/$/);
   cookie = given.split(';')[0] ?? '';
 });
-afterAll(() => host.close());
+afterAll(async () => {
+  await host.close();
+  rmSync(folder, { recursive: true });
+});
 
 describe('who may come in', () => {
   it('the one-time token works once', async () => {
