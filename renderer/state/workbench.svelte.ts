@@ -2,8 +2,7 @@
 import type { AppInfo, Client, ModelListing } from '../../core/contract/calls.ts';
 import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
-import { BASELINES, type BaselineName } from '../../core/contract/result.ts';
-import { formatPatientName } from '../lib/format.ts';
+import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
 import { frameKey, FrameLoader } from '../lib/frames.ts';
 import { Library } from './library.svelte.ts';
 import { Overlay } from './overlay.svelte.ts';
@@ -27,8 +26,6 @@ const REVIEWS_KEPT = 24;
 /** Scrolling through a stack must not start the model on every slice passed. */
 const PREDICT_AFTER_MILLISECONDS = 150;
 
-const MASKED = 'Withheld';
-
 export class Workbench {
   readonly client: Client;
   readonly library: Library;
@@ -41,7 +38,7 @@ export class Workbench {
   modelId = $state<string | null>(null);
   /** null: the card's positive label. */
   chosenTarget = $state<string | null>(null);
-  baseline = $state<BaselineName>('black');
+  baseline = $state<BaselineName>(DEFAULT_BASELINE);
   stackId = $state<string | null>(null);
   position = $state(0);
   review = $state.raw<Review | null>(null);
@@ -67,12 +64,6 @@ export class Workbench {
   readonly sharedLevels = $derived.by(() => {
     const { review } = this;
     return review === null ? null : this.overlay.sharedLevels(BASELINES.map((name) => review.runs[name]));
-  });
-
-  readonly title = $derived.by(() => {
-    const entry = this.slice?.image;
-    if (!entry) return 'Pathlight';
-    return `${this.maskPatient ? MASKED : formatPatientName(entry.patient.name) || 'Unnamed'} – Pathlight`;
   });
 
   /** The maps belong to the selected slice; while the next frame loads, the last one is still on the screen. */
@@ -193,7 +184,7 @@ export class Workbench {
   /** The baseline that is shown, and the one that Explain starts from. */
   stepBaseline(by: number): void {
     const at = BASELINES.indexOf(this.baseline);
-    this.baseline = BASELINES[(at + by + BASELINES.length) % BASELINES.length] ?? 'black';
+    this.baseline = BASELINES[(at + by + BASELINES.length) % BASELINES.length] ?? DEFAULT_BASELINE;
   }
 
   /** Explains from the chosen baseline; once that is done, the other baselines follow by themselves. */
