@@ -49,7 +49,10 @@ function thumbnailResponse(decoded: DecodedFrame): Response {
 function frameResponse({ frame, grayscale }: DecodedFrame): Response {
   const { rows, columns, bitsStored, signed, values } = frame;
   const header: FrameHeader = { rows, columns, bitsStored, signed, grayscale };
-  const json = new TextEncoder().encode(JSON.stringify(header));
+  // JSON has no typed arrays: a look-up table would arrive as an object.
+  const plain = (_: string, value: unknown): unknown =>
+    value instanceof Uint16Array ? Array.from(value) : value;
+  const json = new TextEncoder().encode(JSON.stringify(header, plain));
   const padded = Math.ceil(json.length / 4) * 4;
   const bytes = new Uint8Array(4 + padded + values.byteLength);
   // JSON ignores the spaces that bring the values to an aligned offset.
