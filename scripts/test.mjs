@@ -13,6 +13,12 @@ const results = path.join(root, '.cache', 'test-results');
 const TOOLS = [
   { command: 'chromium', needed: () => findChromium() === undefined, packages: ['chromium'], required: true },
   { command: 'pdftotext', needed: () => !onPath('pdftotext'), packages: ['poppler-utils'], required: false },
+  {
+    command: 'strace',
+    needed: () => process.platform === 'linux' && !onPath('strace'),
+    packages: ['strace'],
+    required: false,
+  },
 ];
 
 function onPath(command) {

@@ -1,7 +1,6 @@
 /** What the window may ask, answered: the contract's calls and streams, and the bulk data beside them. */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
-import path from 'node:path';
 import type { CallHandlers, StreamHandlers } from '../../core/contract/calls.ts';
 import { type ErrorKind, PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { EngineClient } from '../engine/client.ts';
@@ -73,8 +72,8 @@ export function createApp(options: AppOptions): App {
       const { bytes, warnings } = await writeReport(data);
       if (warnings.length > 0) log.warn('a report holds characters that no font has');
       const report = randomUUID();
-      const name = maskPatient ? 'pathlight-report' : path.parse(data.entry.file).name;
-      const fileName = `${name}-${request.model}.pdf`;
+      // Files are often named after patients; the image's hash names it to whoever has the image, and to nobody else.
+      const fileName = `pathlight-${request.model}-${data.result.image.sha256.slice(0, 8)}.pdf`;
       reports.set(report, { fileName, bytes }, bytes.byteLength);
       return { report, fileName, bytes: bytes.byteLength };
     },

@@ -1,0 +1,259 @@
+/** The main job, on every host: from a folder of DICOM to a verdict and a report. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { root } from '../../scripts/prepare.mjs';
+import { expect, test, type RunningApp } from './fixtures.ts';
+
+/** Written only when asked for, so that a test run changes no file: PATHLIGHT_SCREENSHOTS=1 npm test -- e2e */
+const screenshots = process.env['PATHLIGHT_SCREENSHOTS'] === '1';
+
+async function picture(app: RunningApp, name: string): Promise<void> {
+  if (!screenshots || app.target !== 'browser-host') return;
+  const folder = path.join(root, 'docs/screenshots');
+  mkdirSync(folder, { recursive: true });
+  await app.page.screenshot({ path: path.join(folder, `${name}.png`) });
+}
+
+const studies = (page: Page) => page.getByRole('navigation', { name: 'Studies' });
+const explanation = (page: Page) => page.getByRole('region', { name: 'Explanation' });
+const lungCheck = (page: Page) => page.getByRole('region', { name: 'Lung check' });
+const baselines = (page: Page) => page.getByRole('region', { name: 'Baselines' });
+const image = (page: Page) => page.getByRole('region', { name: 'Image' });
+
+/** Opens one of the samples by the name in its banner, and waits for the model's answer. */
+async function show(page: Page, name: string): Promise<void> {
+  await studies(page).getByText(name).click();
+  await expect(page.getByRole('banner', { name: 'Patient' })).toContainText(name);
+  await expect(page.getByRole('region', { name: 'Model', exact: true })).toContainText(/NORMAL/);
+  await expect(page.getByRole('button', { name: 'Explain', exact: true })).toBeEnabled();
+}
+
+/** The main canvas as drawn, without the letters and texts above it. */
+function drawn(page: Page): Promise<string> {
+  return image(page)
+    .locator('canvas')
+    .first()
+    .evaluate((canvas) => (canvas instanceof HTMLCanvasElement ? canvas.toDataURL() : ''));
+}
+
+test('opens the samples: list, banner, letters, window, scale, scores', async ({ app }) => {
+  const { page } = app;
+  await expect(studies(page).getByText('7 images')).toBeVisible();
+  await expect(page.getByRole('banner', { name: 'Patient' })).toContainText('Sample, Normal One');
+  await expect(image(page)).toContainText('W 3800');
+  await expect(image(page).getByText('R', { exact: true })).toBeVisible();
+  await expect(image(page).getByText('L', { exact: true })).toBeVisible();
+  await expect(page).toHaveTitle('Pathlight');
+  for (const [name, label] of [
+    ['Sample, Normal Two', 'NORMAL'],
+    ['Sample, Pneumonia Three', 'PNEUMONIA'],
+  ] as const) {
+    await show(page, name);
+    await expect(
+      page.getByRole('region', { name: 'Model', exact: true }).getByText(label, { exact: true }).first(),
+    ).toBeVisible();
+  }
+  await expect(studies(page)).toContainText('見本');
+  await picture(app, 'opened');
+});
+
+test('explains by keyboard: the map sharpens, O hides it, B steps the baselines, the report is written', async ({
+  app,
+}) => {
+  const { page } = app;
+  await show(page, 'Sample, Pneumonia Three');
+  const bare = await drawn(page);
+
+  // Every distinct picture together with the number of evaluations it stands for.
+  await page.evaluate(() => {
+    const seen = new Map<string, string>();
+    const region = document.querySelector('section[aria-label="Explanation"]');
+    const canvas = document.querySelector('section[aria-label="Image"] canvas');
+    const look = (): void => {
+      const text = region?.textContent ?? '';
+      if (canvas instanceof HTMLCanvasElement && text.includes('Computing')) {
+        seen.set(canvas.toDataURL(), text);
+      }
+      requestAnimationFrame(look);
+    };
+    look();
+    Object.assign(window, { partialPictures: () => seen.size });
+  });
+  await page.keyboard.press('e');
+  await expect(explanation(page)).toContainText('Converged', { timeout: 60_000 });
+  await expect(lungCheck(page)).toContainText('Random map');
+  await expect(lungCheck(page)).toContainText('Edges of the image');
+  await expect(lungCheck(page)).toContainText('never proof');
+  const partial = await page.evaluate(() =>
+    (window as Window & { partialPictures?: () => number }).partialPictures?.(),
+  );
+  expect(partial, 'distinct partial maps on the screen before the final one').toBeGreaterThanOrEqual(3);
+
+  // O hides the overlay: the very picture from before, but for the outline of the lungs.
+  await page.keyboard.press('m');
+  const explained = await drawn(page);
+  expect(explained).not.toBe(bare);
+  await page.keyboard.press('o');
+  await expect.poll(() => drawn(page)).toBe(bare);
+  await page.keyboard.press('o');
+  await expect.poll(() => drawn(page)).toBe(explained);
+  await page.keyboard.press('m');
+
+  // The comparison runs by itself; the matrix stands beside its value for random maps.
+  await expect(baselines(page).getByRole('table')).toBeVisible({ timeout: 90_000 });
+  await expect(baselines(page)).toContainText(/random/i);
+  await picture(app, 'workbench');
+  for (const name of ['black', 'white', 'grey', 'blurred']) {
+    await page.keyboard.press('b');
+    await expect(page.getByRole('radio', { name })).toBeChecked();
+  }
+
+  const pdf = await report(app);
+  expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-report-'));
+  const file = path.join(folder, 'report.pdf');
+  writeFileSync(file, pdf);
+  const text = spawnSync('pdftotext', ['-layout', file, '-'], { encoding: 'utf8' });
+  if (text.error) console.warn('pdftotext is not installed: the text of the report is not checked');
+  else {
+    expect(text.stdout).toContain('Sample, Pneumonia Three');
+    expect(text.stdout).toContain('PNEUMONIA');
+    expect(text.stdout).toMatch(/not a medical device/i);
+  }
+  if (screenshots && app.target === 'browser-host') {
+    const pages = path.join(root, 'docs/screenshots/report');
+    spawnSync('pdftoppm', ['-r', '70', '-png', file, pages]);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+/** Presses the key and brings the PDF: by download in the browser host, through the save dialog in Electron. */
+async function report(app: RunningApp): Promise<Buffer> {
+  const { page, electron } = app;
+  if (electron === null) {
+    await page.keyboard.press('Control+p');
+    const link = page.getByRole('contentinfo', { name: 'Status' }).getByRole('link');
+    await expect(link).toBeVisible({ timeout: 60_000 });
+    const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+    expect(download.suggestedFilename()).toMatch(/^pathlight-[\w-]+\.pdf$/);
+    return readFileSync(await download.path());
+  }
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-save-'));
+  const file = path.join(folder, 'saved.pdf');
+  await electron.evaluate(({ dialog }, filePath) => {
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
+  }, file);
+  await page.keyboard.press('Control+p');
+  await expect
+    .poll(
+      () => {
+        try {
+          return readFileSync(file).length;
+        } catch {
+          return 0;
+        }
+      },
+      { timeout: 60_000 },
+    )
+    .toBeGreaterThan(1000);
+  const bytes = readFileSync(file);
+  rmSync(folder, { recursive: true });
+  return bytes;
+}
+
+test('cancels between two batches, and keeps what it has', async ({ app }) => {
+  const { page } = app;
+  await show(page, 'Sample, Normal One');
+  // Escape goes out with the first partial map, long before the last.
+  await page.evaluate(() => {
+    const observer = new MutationObserver(() => {
+      if (!document.querySelector('section[aria-label="Explanation"]')?.textContent.includes('Computing'))
+        return;
+      observer.disconnect();
+      document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+    });
+    observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+  await page.keyboard.press('e');
+  await expect(explanation(page)).toContainText('Cancelled: this map is partial');
+  await page.keyboard.press('e');
+  await expect(explanation(page)).toContainText('Converged', { timeout: 60_000 });
+});
+
+test('an engine that dies ends the job with its reason, and the next one works', async ({ app }) => {
+  const { page } = app;
+  await show(page, 'Sample, Normal One');
+  for (const { pid } of app.engines()) process.kill(pid, 'SIGSTOP');
+  await page.keyboard.press('e');
+  await expect(page.getByRole('button', { name: 'Cancel', exact: true })).toBeVisible();
+  for (const { pid } of app.engines()) process.kill(pid, 'SIGKILL');
+  await expect(explanation(page)).toContainText(/engine/i);
+  await page.keyboard.press('e');
+  await expect(explanation(page)).toContainText('Converged', { timeout: 60_000 });
+});
+
+test('the shortcut model is caught on the sample with the marker', async ({ app }) => {
+  const { page } = app;
+  await show(page, 'Sample, Marker');
+  await page
+    .getByRole('combobox', { name: 'Model', exact: true })
+    .selectOption({ label: 'Pneumonia with a shortcut (for audits to catch)' });
+  await expect(
+    page.getByRole('region', { name: 'Model', exact: true }).getByText('PNEUMONIA', { exact: true }).first(),
+  ).toBeVisible();
+  await page.keyboard.press('e');
+  await expect(lungCheck(page)).toContainText('outside the lungs', { timeout: 60_000 });
+  await expect(page.getByRole('region', { name: 'Flags' })).toContainText(/outside the lungs/);
+  await expect(baselines(page).getByRole('table')).toBeVisible({ timeout: 90_000 });
+  await picture(app, 'shortcut');
+});
+
+test('every control has a name and enough contrast', async ({ app }) => {
+  const { page } = app;
+  await show(page, 'Sample, Pneumonia One');
+  const open = await new AxeBuilder({ page }).analyze();
+  expect(open.violations).toEqual([]);
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible();
+  await picture(app, 'keys');
+  const keys = await new AxeBuilder({ page }).analyze();
+  expect(keys.violations).toEqual([]);
+});
+
+test.describe('a folder with broken files', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-broken-'));
+  test.use({ paths: [folder] });
+
+  test.beforeAll(async () => {
+    const sample = (name: string): string => path.join(root, 'examples', name);
+    await copyFile(sample('01-normal-dx.dcm'), path.join(folder, 'good.dcm'));
+    writeFileSync(
+      path.join(folder, 'truncated.dcm'),
+      readFileSync(sample('01-normal-dx.dcm')).subarray(0, 700_000),
+    );
+    writeFileSync(
+      path.join(folder, 'header-only.dcm'),
+      readFileSync(sample('03-normal-dx-rle.dcm')).subarray(0, 200),
+    );
+    writeFileSync(path.join(folder, 'letter.txt'), 'Dear colleague');
+  });
+  test.afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('opens: each is listed with its reason, the rest works', async ({ app }) => {
+    const { page } = app;
+    await expect(studies(page)).toContainText(/refused/);
+    await studies(page)
+      .getByText(/refused file/)
+      .click();
+    const refused = page.getByRole('list', { name: 'Refused files' });
+    await expect(refused).toContainText('letter.txt');
+    await expect(refused).toContainText('header-only.dcm');
+    await expect(image(page)).toContainText('W 3800');
+    await picture(app, 'broken-folder');
+  });
+});
