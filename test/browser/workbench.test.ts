@@ -141,7 +141,7 @@ describe('explaining', () => {
     client.advance();
     await expect.element(answer()).toMatchTextContent('3 of at most 513');
     await userEvent.keyboard('{Escape}');
-    await expect.element(page.getByText('Cancelled: this map is partial')).toBeVisible();
+    await expect.element(page.getByText('Cancelled: partial map')).toBeVisible();
     await expect.element(image(/overlay of the blurred baseline/)).toBeVisible();
     await expect.element(button('Explain')).toBeEnabled();
     await expect.element(button('Report')).toBeDisabled();
