@@ -1,7 +1,7 @@
 import type { BaselineName } from '../contract/result.ts';
 import { gaussianBlur } from '../imaging/resample.ts';
 
-/** An image without what is to be explained (METHODS A3), defined on the display, where black is 0 and white is 1. */
+/** An image without what is to be explained, defined on the display, where black is 0 and white is 1. */
 const displayLevels = { black: 0, grey: 0.5, white: 1 } as const satisfies Partial<
   Record<BaselineName, number>
 >;

@@ -1,4 +1,4 @@
-/** When an integral is good enough (METHODS A2), and how long it may still take. */
+/** When an integral is good enough, and how long it may still take. */
 import type { Scalar } from './model.ts';
 
 /** Relative bounds and the least difference of scores that they are taken of. */
@@ -30,7 +30,7 @@ export function excess(value: number, bound: number): number {
   return value === 0 ? 0 : value / bound;
 }
 
-/** What halving the step does to the map's error, measured on the shipped models (DESIGN 5: 33 nodes 2.6 %, 65 nodes 1.3 %). */
+/** What halving the step does to the map's error, measured on the shipped models (33 nodes 2.6 %, 65 nodes 1.3 %). */
 const usualDecay = 0.5;
 
 /**

@@ -3,7 +3,7 @@ import { checkEnds, evaluateAt, throwIfCancelled } from './path.ts';
 import { quadrature, type QuadratureRule } from './quadrature.ts';
 
 /**
- * Integrated Gradients by one quadrature rule of a fixed number of nodes (METHODS A2): what other tools compute, for comparison.
+ * Integrated Gradients by one quadrature rule of a fixed number of nodes: what other tools compute, for comparison.
  * @param x [elements] the image, in the model's input units
  * @param baseline [elements]
  * @param batchSize points evaluated together, which bounds the memory

@@ -31,7 +31,7 @@ export interface IntegralFrame extends Convergence {
 const firstHalvedLevel = 2;
 
 /**
- * Integrated Gradients by the nested (dyadic) trapezoid (METHODS A2; Sundararajan et al. 2017): (x - b) times the mean gradient on
+ * Integrated Gradients by the nested (dyadic) trapezoid (Sundararajan et al. 2017): (x - b) times the mean gradient on
  * the straight path from b to x. The same evaluations give the same bits.
  *
  * Stops when, at a complete level of at least 5 nodes, |gap| <= gapTolerance * max(|f(x) - f(b)|, differenceFloor) and the map's

@@ -1,6 +1,6 @@
 /** The seam between attribution and whatever runs the model: attribution sees scores and gradients, never a runtime. */
 
-/** Which number is explained, of the model's output vector (docs: METHODS A1). */
+/** Which number is explained, of the model's output vector. */
 export type Scalar = 'logit' | 'probability' | 'log-probability';
 
 export interface Evaluation {

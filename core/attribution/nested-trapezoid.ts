@@ -16,7 +16,7 @@ export function nodesOfLevel(level: number): number[] {
 }
 
 /**
- * The nested trapezoid of a path's gradients (METHODS A2). Halving the step gives T_new = T_old / 2 + mean(new gradients) / 2, so
+ * The nested trapezoid of a path's gradients. Halving the step gives T_new = T_old / 2 + mean(new gradients) / 2, so
  * two sums are all that is kept, however many gradients go in. A level under way is estimated as T_old / 2 + mean(new gradients so
  * far) / 2, whose weights are positive and sum to 1, too. Sums are float64 and taken in the order of the calls.
  */

@@ -1,4 +1,4 @@
-/** Quadrature on [0, 1] (METHODS A2): nodes and positive weights that sum to 1. */
+/** Quadrature on [0, 1]: nodes and positive weights that sum to 1. */
 
 export interface Quadrature {
   /** Ascending, in [0, 1]. */

@@ -20,7 +20,7 @@ export interface Prediction {
   threshold: number | null;
 }
 
-/** How far an integral has come (METHODS A2). `null` where it is not known yet. */
+/** How far an integral has come. `null` where it is not known yet. */
 export interface Convergence {
   /** f(x) and f(baseline), in units of the scalar. */
   fx: number | null;

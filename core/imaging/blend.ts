@@ -75,6 +75,9 @@ export function blendPoint(grey: number, a: number, style: OverlayStyle): [numbe
   return [grey + weight * (red - grey), grey + weight * (green - grey), grey + weight * (blue - grey)];
 }
 
+/** Share of the pixels, those of the largest |a|, that a picture shows fully unless the reader asks for another: as many as the agreement of two maps is measured on. */
+export const DEFAULT_TOP_SHARE = 0.05;
+
 /**
  * Colour range and threshold of one map, or of several that share a scale.
  * @param maps signed attribution, any sizes

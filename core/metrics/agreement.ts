@@ -1,4 +1,4 @@
-/** How far maps of different baselines agree (CLINICAL 5, row 14). */
+/** How far maps of different baselines agree. */
 import type { BaselineName } from '../contract/result.ts';
 import { normalNumbers, randomSource } from './random.ts';
 import { averageRanks, rankCorrelation } from './rank-correlation.ts';

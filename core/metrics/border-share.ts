@@ -2,7 +2,7 @@
 const borderWidth = 0.1;
 
 /**
- * How much of a map's attribution lies in the outer tenth, where markers, collimator edges and burnt-in text are (CLINICAL 5, row 11).
+ * How much of a map's attribution lies in the outer tenth, where markers, collimator edges and burnt-in text are.
  * @param map [height, width] signed
  * @returns share of |map|, and of the area, both 0..1
  */

@@ -25,7 +25,7 @@ type Check = (facts: Facts, maps: FlaggedMaps) => Flag | null;
  * and 2. A check that fails often, and never alone a proof: without it the peak is rarely right inside the mask.
  */
 const thresholds = {
-  /** CLINICAL 5, row 1: a relative gap beyond it makes a map unusable. */
+  /** A relative gap beyond it makes a map unusable: twice what Sundararajan et al. (2017) advise to reach. */
   failedGap: 0.1,
   /** Below this share of the image the mask is not a pair of lungs. */
   leastLungArea: 0.1,
@@ -33,7 +33,7 @@ const thresholds = {
   peakDistance: 0.1,
   /** The disc around the peak holds at least this share of |attribution|: eight times what an even map has there. */
   peakShare: 0.05,
-  /** CLINICAL 5, row 11. */
+  /** The border holds more than this many times its share of the area. */
   borderEnrichment: 2,
 } as const;
 
@@ -46,9 +46,14 @@ const checks: readonly Check[] = [
   borderEnriched,
 ];
 
-/** @returns the flags raised, the most fundamental first */
+const GRAVEST_FIRST: readonly Flag['severity'][] = ['alert', 'warning', 'info'];
+
+/** @returns the flags raised, the gravest first; of two alike, the more fundamental */
 export function flagsOf(facts: Facts, maps: FlaggedMaps): Flag[] {
-  return checks.map((check) => check(facts, maps)).filter((flag) => flag !== null);
+  return checks
+    .map((check) => check(facts, maps))
+    .filter((flag) => flag !== null)
+    .toSorted((a, b) => GRAVEST_FIRST.indexOf(a.severity) - GRAVEST_FIRST.indexOf(b.severity));
 }
 
 function notConverged({ converged, evaluations, parameters, ...facts }: Facts): Flag | null {

@@ -1,5 +1,5 @@
 /**
- * How much of a map's attribution lies in the lungs (CLINICAL 5, row 11). A check that can fail, never a proof: a map inside the lungs
+ * How much of a map's attribution lies in the lungs. A check that can fail, never a proof: a map inside the lungs
  * may still follow a shortcut (Viviano et al. 2021, "Saliency is a possible red herring when diagnosing poor generalization").
  */
 import type { LungCheck } from '../contract/result.ts';

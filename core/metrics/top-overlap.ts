@@ -1,6 +1,6 @@
 import { ascendingOrder } from './order.ts';
 
-/** The share of the pixels that counts as the top (CLINICAL 5, row 14). */
+/** The share of the pixels that counts as the top. */
 export const topShare = 0.05;
 
 /**

@@ -62,7 +62,7 @@ export interface AnalysisOptions {
   app: ApplicationVersion;
 }
 
-/** METHODS A2, the project's defaults. */
+/** The defaults: when a map counts as converged, and when to give up. */
 const TOLERANCES = { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513 } as const;
 
 const EXPLANATION_BUDGET = 128 * 2 ** 20;

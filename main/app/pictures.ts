@@ -1,6 +1,11 @@
 /** Pictures as PNG: the grayscale chain and the blend rule of core/imaging, encoded. */
 import { encode } from 'fast-png';
-import { type OverlayStyle, overlayLevels, renderPicture } from '../../core/imaging/blend.ts';
+import {
+  DEFAULT_TOP_SHARE,
+  type OverlayStyle,
+  overlayLevels,
+  renderPicture,
+} from '../../core/imaging/blend.ts';
 import { displayValues } from '../../core/imaging/grayscale.ts';
 import { resizeTriangle } from '../../core/imaging/resample.ts';
 import type { DecodedFrame } from '../dicom/types.ts';
@@ -20,8 +25,6 @@ export interface OpaquePicture {
   rgb: Uint8Array;
 }
 
-/** Share of the pixels, those of the largest |attribution|, that a written picture shows fully. */
-const TOP_SHARE = 0.1;
 const OPACITY = 0.7;
 
 /** The frame as its file says it is to be shown, shrunk to at most `height` rows; 8-bit grey PNG. */
@@ -44,7 +47,11 @@ export function overlayPicture(
     rows: most,
     columns: most,
   });
-  const style: OverlayStyle = { ...overlayLevels([overlay.map], TOP_SHARE), sign: 'all', opacity: OPACITY };
+  const style: OverlayStyle = {
+    ...overlayLevels([overlay.map], DEFAULT_TOP_SHARE),
+    sign: 'all',
+    opacity: OPACITY,
+  };
   const rgba = renderPicture({
     display,
     rows,

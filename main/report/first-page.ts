@@ -1,11 +1,12 @@
 /** The first page: whose image, what the model says of it, and where its score came from. */
 import { isInverted } from '../../core/imaging/grayscale.ts';
+import { DEFAULT_TOP_SHARE } from '../../core/imaging/blend.ts';
 import { columns, heading, note, panel, panels, paragraph, space, stack, text, type Block } from './block.ts';
 import { colorBar, figure, scaleBar } from './figure.ts';
 import { fixed, percent, significant, signed, stated, timestamp } from './numbers.ts';
 import type { Paper } from './paper.ts';
 import { nameHan, type Identity } from './patient.ts';
-import { atMost, greyPng, overlayPng, printedLevels, shownShare } from './pictures.ts';
+import { atMost, greyPng, overlayPng, printedLevels } from './pictures.ts';
 import type { ReportData } from './report-data.ts';
 import { color, size } from './theme.ts';
 import { methodLimits, noticeOf } from './words.ts';
@@ -261,7 +262,7 @@ function images(paper: Paper, data: ReportData): Block {
             ),
             note(
               paper,
-              `Colour saturates at the 99.5th percentile of |contribution|. The strongest ${percent(shownShare, 0)} of pixels are shown fully, weaker ones fade out.`,
+              `Colour saturates at the 99.5th percentile of |contribution|. The strongest ${percent(DEFAULT_TOP_SHARE, 0)} of pixels are shown fully, weaker ones fade out.`,
             ),
           ],
           2,

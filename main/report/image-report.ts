@@ -1,4 +1,4 @@
-/** The report of one explained image (CLINICAL.md 4). */
+/** The report of one explained image. */
 import { columns, facts, stack, text, type Block, type Fact } from './block.ts';
 import { writeAttribution } from './attribution-section.ts';
 import { writeBaselines } from './baselines-section.ts';

@@ -1,6 +1,11 @@
 /** Pictures of a report as lossless PNG: grey values, and maps over them by the viewer's own rule. */
 import { encode } from 'fast-png';
-import { overlayLevels, renderPicture, type OverlayLevels } from '../../core/imaging/blend.ts';
+import {
+  DEFAULT_TOP_SHARE,
+  overlayLevels,
+  renderPicture,
+  type OverlayLevels,
+} from '../../core/imaging/blend.ts';
 import { resizeTriangle } from '../../core/imaging/resample.ts';
 import type { RgbImage } from './report-data.ts';
 
@@ -11,12 +16,10 @@ export interface Raster {
   columns: number;
 }
 
-/** Share of the pixels with the strongest attribution that a printed overlay shows fully; weaker ones fade out. */
-export const shownShare = 0.1;
 export const overlayOpacity = 0.85;
 
 export function printedLevels(maps: readonly Float32Array[]): OverlayLevels {
-  return overlayLevels(maps, shownShare);
+  return overlayLevels(maps, DEFAULT_TOP_SHARE);
 }
 
 /** Shrinks an image whose longer side exceeds `limit` pixels: more than print resolves. */

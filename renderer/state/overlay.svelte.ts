@@ -1,5 +1,6 @@
 /** How the map is laid over the image: scale, threshold and opacity are three controls, never one. */
 import {
+  DEFAULT_TOP_SHARE,
   overlayLevels,
   type OverlayLevels,
   type OverlaySign,
@@ -24,7 +25,7 @@ export class Overlay {
   /** 0 to 1. */
   opacity = $state(0.7);
   /** Share of the pixels with the largest |attribution| that is fully shown; the rest fades. */
-  top = $state(0.1);
+  top = $state(DEFAULT_TOP_SHARE);
   sign = $state<OverlaySign>('all');
   outline = $state(true);
   /** One scale over the baseline panel's maps, or each its own. */

@@ -180,7 +180,7 @@ test('cancels between two batches, and keeps what it has', async ({ app }) => {
     observer.observe(document.body, { subtree: true, childList: true, characterData: true });
   });
   await page.keyboard.press('e');
-  await expect(explanation(page)).toContainText('Cancelled: this map is partial');
+  await expect(explanation(page)).toContainText('Cancelled: partial map');
   await page.keyboard.press('e');
   await expect(explanation(page)).toContainText('Converged', { timeout: 60_000 });
 });

@@ -1,5 +1,5 @@
 /**
- * Gradients of whole networks on ONNX Runtime against PyTorch's (../shared/golden, METHODS B0, DATA.md).
+ * Gradients of whole networks on ONNX Runtime against PyTorch's (../shared/golden).
  *
  * Errors are relative to the gradient's root mean square, and compared by their median and 99th percentile: one ReLU that
  * falls on the other side of 0 moves a whole patch, which a norm would not forgive.
