@@ -16,6 +16,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { serveChannel, type Channel } from '../../core/contract/channel.ts';
 import type { App } from '../app/app-interface.ts';
 import { SECURITY_HEADERS, serveContent } from './content.ts';
+import { isDropRequest, respondToDrop } from './drop-requests.ts';
+import { Drops, removeAbandonedDrops } from './drops.ts';
 
 export interface BrowserHost {
   /** With the one-time token: what a browser is to open. */
@@ -35,7 +37,10 @@ export async function startBrowserHost(options: {
   port: number;
 }): Promise<BrowserHost> {
   const { app, rendererFolder } = options;
-  const server = createServer();
+  await removeAbandonedDrops();
+  const drops = new Drops();
+  // A drop may travel for long, through a tunnel; its headers may not. Of strangers' requests nothing but these is read.
+  const server = createServer({ requestTimeout: 0, headersTimeout: 60_000 });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, LOOPBACK, resolve);
@@ -59,8 +64,10 @@ export async function startBrowserHost(options: {
       response.writeHead(303, { ...SECURITY_HEADERS, location: '/', 'set-cookie': cookie }).end();
       return;
     }
-    const refusal = gate.refusal(request);
+    const dropped = isDropRequest(url);
+    const refusal = gate.refusal(request, { originRequired: dropped });
     if (refusal !== null) return refuse(response, refusal);
+    if (dropped) return respondToDrop(drops, url, request, response);
     const aborted = new AbortController();
     response.once('close', () => aborted.abort());
     const answer = await serveContent(
@@ -87,19 +94,29 @@ export async function startBrowserHost(options: {
     }
     if (socket instanceof Socket) socket.setNoDelay(true);
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      serveChannel(socketChannel(webSocket), app.calls, app.streams);
+      void drops.show(webSocket, []);
+      webSocket.once('close', () => void drops.leave(webSocket));
+      serveChannel(socketChannel(webSocket), app.calls, {
+        ...app.streams,
+        'library.open': async function* (opened, signal) {
+          await drops.show(webSocket, opened.paths ?? []);
+          yield* app.streams['library.open'](opened, signal);
+        },
+      });
     });
   });
 
   return {
     url: `${origin}/?token=${gate.token}`,
     origin,
-    close: () =>
-      new Promise((resolve) => {
+    close: async () => {
+      await new Promise<void>((resolve) => {
         for (const socket of sockets.clients) socket.terminate();
         server.close(() => resolve());
         server.closeAllConnections();
-      }),
+      });
+      await drops.close();
+    },
   };
 }
 
