@@ -2,27 +2,18 @@
  * npm run -s bench -- gradient [MODEL.onnx …]: time of a gradient over the time of a forward pass, per image, at the best batch size.
  * Forward and gradient runs alternate, so that a noisy machine disturbs both alike; medians with the interquartile range.
  */
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { buildGradientModel } from '../../core/autodiff/index.ts';
+import { machine, summarise, type Timing } from '../support/timing.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const golden = path.resolve(root, '../shared/golden');
 const REPEATS = 7;
 const BATCHES = [1, 2, 4, 8];
-
-interface Timing {
-  median: number;
-  spread: number;
-}
-
-function summarise(milliseconds: number[]): Timing {
-  const sorted = milliseconds.toSorted((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? NaN;
-  return { median: at(0.5), spread: at(0.75) - at(0.25) };
-}
 
 async function timed(task: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
@@ -99,23 +90,17 @@ async function measure(id: string, file: string, threads: number): Promise<objec
   };
 }
 
-const threads = os.availableParallelism();
-const named = process.argv.slice(2).map((file) => ({ id: path.basename(file, '.onnx'), file }));
-const models: object[] = [];
-for (const { id, file } of named.length > 0 ? named : defaultModels())
-  models.push(await measure(id, file, threads));
-console.log(
-  JSON.stringify(
-    {
-      bench: 'gradient',
-      machine: {
-        cpu: os.cpus()[0]?.model ?? 'unknown',
-        cores: os.availableParallelism(),
-        memoryGB: Math.round(os.totalmem() / 2 ** 30),
-      },
-      models,
-    },
-    null,
-    1,
-  ),
-);
+const [option, ...rest] = process.argv.slice(2);
+if (option === '--only') {
+  const [id = '', file = ''] = rest;
+  console.log(JSON.stringify(await measure(id, file, os.availableParallelism())));
+} else {
+  const named = process.argv.slice(2).map((file) => ({ id: path.basename(file, '.onnx'), file }));
+  // Each in a process of its own, so that the peak memory is the model's own.
+  const models = (named.length > 0 ? named : defaultModels()).map(({ id, file }): unknown =>
+    JSON.parse(
+      execFileSync(process.execPath, [import.meta.filename, '--only', id, file], { encoding: 'utf8' }),
+    ),
+  );
+  console.log(JSON.stringify({ bench: 'gradient', machine: machine(), models }, null, 1));
+}
