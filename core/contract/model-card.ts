@@ -25,6 +25,8 @@ export const ModelCardSchema = v.strictObject({
     fit: v.literal('squeeze'),
     /** `triangle`: bilinear with antialiasing, the filter widened by the scale. */
     filter: v.literal('triangle'),
+    /** DICOM modalities of the images that the model was made for; on others its answer comes with a warning. */
+    modalities: v.optional(v.pipe(v.array(text), v.minLength(1))),
     /** Display values in [0, 1] become (value - mean) / std. */
     mean: v.number(),
     std: v.pipe(v.number(), v.gtValue(0)),

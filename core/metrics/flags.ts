@@ -5,18 +5,20 @@ import { borderShare } from './border-share.ts';
 import { evidencePeak } from './evidence-peak.ts';
 import { lungMask } from './lung-check.ts';
 
-/** The maps behind the numbers. */
-export interface FlaggedMaps {
+/** What stands behind the numbers. */
+export interface Evidence {
   /** [height, width] signed. */
   map: Float32Array;
   height: number;
   width: number;
   /** [height, width] lung probability; null without a lungs model. */
   lungs: Float32Array | null;
+  /** Modality (0008,0060) of the image, and those the model's card names; undefined where it names none. */
+  modality: { image: string; card: readonly string[] | undefined };
 }
 
 type Facts = Omit<ExplanationResult, 'flags'>;
-type Check = (facts: Facts, maps: FlaggedMaps) => Flag | null;
+type Check = (facts: Facts, evidence: Evidence) => Flag | null;
 
 /**
  * All thresholds but those with a source are ours. The two of the peak were set on the seven samples and then tried on 32 real
@@ -38,6 +40,7 @@ const thresholds = {
 } as const;
 
 const checks: readonly Check[] = [
+  otherModality,
   notConverged,
   smallDifference,
   lungsNotFound,
@@ -49,11 +52,22 @@ const checks: readonly Check[] = [
 const GRAVEST_FIRST: readonly Flag['severity'][] = ['alert', 'warning', 'info'];
 
 /** @returns the flags raised, the gravest first; of two alike, the more fundamental */
-export function flagsOf(facts: Facts, maps: FlaggedMaps): Flag[] {
+export function flagsOf(facts: Facts, evidence: Evidence): Flag[] {
   return checks
-    .map((check) => check(facts, maps))
+    .map((check) => check(facts, evidence))
     .filter((flag) => flag !== null)
     .toSorted((a, b) => GRAVEST_FIRST.indexOf(a.severity) - GRAVEST_FIRST.indexOf(b.severity));
+}
+
+function otherModality(_: Facts, { modality }: Evidence): Flag | null {
+  if (modality.card === undefined || modality.card.includes(modality.image)) return null;
+  return {
+    id: 'other-modality',
+    severity: 'alert',
+    text:
+      `The model was made for ${modality.card.join(' and ')} images; this one is ${modality.image || 'of no stated modality'}: ` +
+      'neither its score nor this map can be relied on.',
+  };
 }
 
 function notConverged({ converged, evaluations, parameters, ...facts }: Facts): Flag | null {
@@ -89,11 +103,11 @@ function lungsNotFound({ lungs }: Facts): Flag | null {
   };
 }
 
-function peakOutsideLungs({ lungs }: Facts, maps: FlaggedMaps): Flag | null {
-  if (!hasLungs(lungs) || lungs.peakInside || maps.lungs === null) return null;
-  const peak = evidencePeak(maps.map, maps.height, maps.width);
-  const distance = distanceTo(lungMask(maps.lungs), maps.width, peak);
-  const shorter = Math.min(maps.height, maps.width);
+function peakOutsideLungs({ lungs }: Facts, evidence: Evidence): Flag | null {
+  if (!hasLungs(lungs) || lungs.peakInside || evidence.lungs === null) return null;
+  const peak = evidencePeak(evidence.map, evidence.height, evidence.width);
+  const distance = distanceTo(lungMask(evidence.lungs), evidence.width, peak);
+  const shorter = Math.min(evidence.height, evidence.width);
   if (distance < thresholds.peakDistance * shorter || peak.share < thresholds.peakShare) return null;
   return {
     id: 'peak-outside-lungs',
@@ -116,7 +130,7 @@ function enrichmentBelowOne({ lungs }: Facts): Flag | null {
   };
 }
 
-function borderEnriched(_: Facts, { map, height, width }: FlaggedMaps): Flag | null {
+function borderEnriched(_: Facts, { map, height, width }: Evidence): Flag | null {
   const { share, areaShare } = borderShare(map, height, width);
   if (share <= thresholds.borderEnrichment * areaShare) return null;
   return {

@@ -290,7 +290,16 @@ export class Analysis {
       app: this.app,
     };
     return {
-      result: { ...facts, flags: flagsOf(facts, { map, height, width, lungs: lungs?.probability ?? null }) },
+      result: {
+        ...facts,
+        flags: flagsOf(facts, {
+          map,
+          height,
+          width,
+          lungs: lungs?.probability ?? null,
+          modality: { image: entry.modality, card: card.input.modalities },
+        }),
+      },
       map,
       height,
       width,

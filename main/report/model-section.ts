@@ -17,6 +17,7 @@ export function writeModel(paper: Paper, title: string, card: ModelCard): void {
       label: 'Input',
       value: `${input.channels} \u00d7 ${input.height} \u00d7 ${input.width} (${input.layout}, \u201c${input.name}\u201d): the whole image squeezed to size, aspect not kept, by an antialiased ${input.filter} filter; then (display value \u2212\u00a0${input.mean})\u00a0/\u00a0${input.std}`,
     },
+    { label: 'Modalities', value: input.modalities?.join(', ') ?? notStated },
     {
       label: 'Output',
       value: `${output.labels.join(', ')} (\u201c${output.name}\u201d), activation ${output.activation}`,

@@ -3,7 +3,7 @@ import type { ExplanationResult } from '../../core/contract/result.ts';
 import { borderShare } from '../../core/metrics/border-share.ts';
 import { edgeMap } from '../../core/metrics/edges.ts';
 import { evidencePeak } from '../../core/metrics/evidence-peak.ts';
-import { flagsOf } from '../../core/metrics/flags.ts';
+import { type Evidence, flagsOf } from '../../core/metrics/flags.ts';
 import { lungCheck } from '../../core/metrics/lung-check.ts';
 
 const height = 112;
@@ -134,8 +134,18 @@ describe('a flag is raised', () => {
     map: Float32Array,
     changed: Partial<ExplanationResult> = {},
     mask: Float32Array | null = lungs,
-  ) => flagsOf(facts(map, changed), { map, height, width, lungs: mask });
+    modality: Evidence['modality'] = { image: 'DX', card: ['CR', 'DX'] },
+  ) => flagsOf(facts(map, changed), { map, height, width, lungs: mask, modality });
   const ids = (...of: Parameters<typeof raised>) => raised(...of).map(({ id }) => id);
+
+  test('where the image is of another modality than the model was made for', () => {
+    const of = (modality: Evidence['modality']) => raised(sound, {}, lungs, modality);
+    expect(of({ image: 'CT', card: ['CR', 'DX'] })[0]?.text).toContain(
+      'made for CR and DX images; this one is CT',
+    );
+    expect(of({ image: '', card: ['CR'] })[0]?.text).toContain('of no stated modality');
+    expect(of({ image: 'CT', card: undefined })).toEqual([]);
+  });
 
   test('for nothing in a sound explanation', () => {
     expect(raised(sound)).toEqual([]);
