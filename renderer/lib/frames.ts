@@ -66,7 +66,7 @@ export class FrameLoader {
 }
 
 /** A refusal's reason: hosts answer with an `ErrorReport`. */
-async function failure(response: Response): Promise<PathlightError> {
+export async function failure(response: Response): Promise<PathlightError> {
   const report: unknown = await response.json().catch(() => null);
   if (isErrorReport(report)) return new PathlightError(report.kind, report.message, report.advice);
   return new PathlightError('internal', `The host answered ${response.status}.`, 'Restart Pathlight.');

@@ -3,6 +3,7 @@ import type { AppInfo, Client, ModelListing } from '../../core/contract/calls.ts
 import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
+import { uploadDrop, type DroppedItem, type UploadProgress } from '../lib/drop.ts';
 import { frameKey, FrameLoader } from '../lib/frames.ts';
 import { Library } from './library.svelte.ts';
 import { Overlay } from './overlay.svelte.ts';
@@ -47,6 +48,8 @@ export class Workbench {
   dialog = $state<DialogName | null>(null);
   notice = $state.raw<Notice | null>(null);
   reporting = $state(false);
+  /** What was dropped, on its way to the host. */
+  upload = $state.raw<UploadProgress | null>(null);
   /** Counts the wishes to type into the filter. */
   filterFocus = $state(0);
 
@@ -88,6 +91,7 @@ export class Workbench {
   // A cache: what is shown is `review`, which is state.
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   readonly #reviews = new Map<string, Review>();
+  #uploading: AbortController | null = null;
   #predictTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(client: Client) {
@@ -114,6 +118,7 @@ export class Workbench {
   }
 
   async open(paths: string[] | null): Promise<void> {
+    this.#stopUpload();
     this.notice = null;
     this.review?.cancel();
     this.review = null;
@@ -122,6 +127,39 @@ export class Workbench {
     this.position = 0;
     this.viewport.clear();
     await this.library.open(paths);
+  }
+
+  /** What a browser gives of a drop: its files, not their paths. */
+  async openDropped(items: readonly DroppedItem[]): Promise<void> {
+    if (items.length === 0) return;
+    this.#stopUpload();
+    this.notice = null;
+    const { signal } = (this.#uploading = new AbortController());
+    const onProgress = (progress: UploadProgress): void => {
+      if (!signal.aborted) this.upload = progress;
+    };
+    try {
+      const { path, unreadable } = await uploadDrop(items, { signal, onProgress });
+      await this.open([path]);
+      if (unreadable > 0) {
+        this.notice = {
+          severity: 'failure',
+          text: `${unreadable} of the dropped files could not be read.`,
+          advice: 'Check their permissions.',
+          link: null,
+        };
+      }
+    } catch (thrown) {
+      if (signal.aborted) return;
+      this.#stopUpload();
+      this.fail(thrown);
+    }
+  }
+
+  #stopUpload(): void {
+    this.#uploading?.abort();
+    this.#uploading = null;
+    this.upload = null;
   }
 
   /** Shows the first image as soon as it is found; called when the library grows. */
@@ -203,6 +241,7 @@ export class Workbench {
 
   cancel(): void {
     if (this.dialog !== null) this.dialog = null;
+    else if (this.upload !== null) this.#stopUpload();
     else if (this.review?.busy) this.review.cancel();
     else if (this.library.phase === 'scanning') this.library.cancel();
     else this.notice = null;
