@@ -35,6 +35,8 @@ export class Workbench {
 
   info = $state.raw<AppInfo | null>(null);
   models = $state.raw<ModelListing['models']>([]);
+  /** Main has told which models there are. */
+  modelsListed = $state(false);
   refusedModels = $state.raw<ModelListing['refused']>([]);
   modelId = $state<string | null>(null);
   /** null: the card's positive label. */
@@ -102,6 +104,7 @@ export class Workbench {
   /** Asks what there is and opens what the host was started with. */
   async start(): Promise<void> {
     const models = this.client.call('models.list', undefined).then((listing) => {
+      this.modelsListed = true;
       this.models = listing.models.filter(({ task }) => task === 'classification');
       this.refusedModels = listing.refused;
       this.modelId = this.models.find(({ explainable }) => explainable)?.id ?? this.models[0]?.id ?? null;
