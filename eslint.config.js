@@ -14,7 +14,7 @@ const direction = (files, forbidden, message) => ({
 });
 
 export default defineConfig(
-  { ignores: ['out/**', 'dist/**', 'node_modules/**', 'core/onnx/generated/**', 'test-results/**'] },
+  { ignores: ['out/**', '.cache/**', 'dist/**', 'node_modules/**', 'core/onnx/generated/**', 'test-results/**'] },
   js.configs.recommended,
   ...ts.configs.strictTypeChecked,
   ...svelte.configs.recommended,
