@@ -14,7 +14,16 @@ const direction = (files, forbidden, message) => ({
 });
 
 export default defineConfig(
-  { ignores: ['out/**', '.cache/**', 'dist/**', 'node_modules/**', 'core/onnx/generated/**', 'test-results/**'] },
+  {
+    ignores: [
+      'out/**',
+      '.cache/**',
+      'dist/**',
+      'node_modules/**',
+      'core/onnx/generated/**',
+      'test-results/**',
+    ],
+  },
   js.configs.recommended,
   ...ts.configs.strictTypeChecked,
   ...svelte.configs.recommended,
