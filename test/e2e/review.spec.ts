@@ -226,10 +226,12 @@ test('every control has a name and enough contrast', async ({ app }) => {
 });
 
 test.describe('a folder with broken files', () => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-broken-'));
+  // Made when the test runs: this file is loaded more often than that.
+  const folder = path.join(os.tmpdir(), `pathlight-broken-${process.pid}`);
   test.use({ paths: [folder] });
 
   test.beforeAll(async () => {
+    mkdirSync(folder);
     const sample = (name: string): string => path.join(root, 'examples', name);
     await copyFile(sample('01-normal-dx.dcm'), path.join(folder, 'good.dcm'));
     writeFileSync(
