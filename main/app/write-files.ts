@@ -1,6 +1,6 @@
 /** Writing so that a file stands under its final name only when it is whole. */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, rmdir, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { PathlightError } from '../../core/contract/errors.ts';
 
@@ -16,9 +16,9 @@ export interface FileToWrite {
  */
 export async function writeFilesAtomically(folder: string, files: readonly FileToWrite[]): Promise<void> {
   const written: { temporary: string; final: string }[] = [];
-  let made: string | undefined;
+  let made = false;
   try {
-    made = await mkdir(folder, { recursive: true });
+    made = await makeFolder(folder);
     for (const { name, bytes } of files) {
       const temporary = path.join(folder, `.${name}.${randomBytes(6).toString('hex')}.tmp`);
       written.push({ temporary, final: path.join(folder, name) });
@@ -28,9 +28,35 @@ export async function writeFilesAtomically(folder: string, files: readonly FileT
   } catch (error) {
     for (const { temporary } of written) await rm(temporary, { force: true });
     // Fails, rightly, where the folder holds anything.
-    if (made !== undefined) await rmdir(folder).catch(() => undefined);
+    if (made) await rmdir(folder).catch(() => undefined);
     throw writeFailure(error, folder);
   }
+}
+
+/**
+ * Makes a folder and those above it; not by mkdir's `recursive`, which never comes back where a file system answers ENOENT
+ * below a folder that exists, as /proc does.
+ * @returns false where the folder was there
+ */
+async function makeFolder(folder: string): Promise<boolean> {
+  if (await isFolder(folder)) return false;
+  const above = path.dirname(path.resolve(folder));
+  if (above !== path.resolve(folder)) await makeFolder(above);
+  try {
+    await mkdir(folder);
+    return true;
+  } catch (error) {
+    // Somebody else made it meanwhile.
+    if (await isFolder(folder)) return false;
+    throw error;
+  }
+}
+
+async function isFolder(name: string): Promise<boolean> {
+  return stat(name).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }
 
 /** What a run needs at the least. */
@@ -70,6 +96,7 @@ const REASONS: Readonly<Record<string, { reason: string; advice: string }>> = {
   EACCES: { reason: 'permission is denied', advice: 'Name a folder with --out that you may write to.' },
   EPERM: { reason: 'permission is denied', advice: 'Name a folder with --out that you may write to.' },
   EROFS: { reason: 'the file system is read-only', advice: 'Name another folder with --out.' },
+  ENOENT: { reason: 'no folder can be made there', advice: 'Name another folder with --out.' },
   ENOTDIR: { reason: 'part of the path is a file, not a folder', advice: 'Name another folder with --out.' },
   EEXIST: { reason: 'part of the path is a file, not a folder', advice: 'Name another folder with --out.' },
   EISDIR: { reason: 'a folder stands where a file should be', advice: 'Name another folder with --out.' },

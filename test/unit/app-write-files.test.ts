@@ -30,6 +30,13 @@ describe('files written together', () => {
       writeFilesAtomically(path.join(folder, 'file', 'sub'), [{ name: 'a', bytes: '' }]),
     ).rejects.toMatchObject({ kind: 'write-failed', advice: 'Name another folder with --out.' });
   });
+
+  test.runIf(existsSync('/proc/self'))('cannot stand in a file system that makes no folders', async () => {
+    await expect(writeFilesAtomically('/proc/pathlight', [{ name: 'a', bytes: '' }])).rejects.toMatchObject({
+      kind: 'write-failed',
+      message: expect.stringContaining('no folder can be made there') as string,
+    });
+  });
 });
 
 /** A file system of 64 KiB, where this process may make one. */
