@@ -40,6 +40,11 @@ const CODES: ReadonlyMap<ElementType, number> = new Map([...TYPES].map(([code, t
 
 /** Protobuf's own limit on a message (2 GiB less one byte). */
 const LARGEST = 2 ** 31 - 1;
+/**
+ * Large classifiers have some 5,000. ONNX Runtime's time to open a graph can grow with the square of its nodes (a chain of 4,000 takes it
+ * 17 s with its gradient), so that a small hostile file would keep the engine busy for hours.
+ */
+const MOST_NODES = 10_000;
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 const EXPORT_AGAIN = 'Export the model again.';
@@ -71,6 +76,14 @@ export function readModel(bytes: Uint8Array): Model {
     );
   }
   const proto = parse(bytes);
+  const nodes = proto.graph?.node.length ?? 0;
+  if (nodes > MOST_NODES) {
+    throw new PathlightError(
+      'too-large',
+      `The model's graph has ${nodes} nodes; Pathlight opens at most ${MOST_NODES}.`,
+      'Simplify the model with its exporter, or use a smaller one.',
+    );
+  }
   if (proto.graph === undefined || proto.irVersion === 0n || proto.opsetImport.length === 0) {
     throw new PathlightError(
       'not-recognised',

@@ -96,6 +96,17 @@ describe('a file that is no usable model', () => {
     for (const bytes of others) expect(failure(bytes).kind).toBe('not-recognised');
   });
 
+  it('is too large when opening it would keep the engine busy for hours', () => {
+    const chain = Array.from({ length: 10_001 }, (_, i) => node('Relu', [`x${i}`], [`x${i + 1}`]));
+    const bytes = modelBytes({
+      nodes: chain,
+      inputs: [declaration('x0', [1])],
+      outputs: [declaration('x10001', [1])],
+    });
+    expect(failure(bytes)).toMatchObject({ kind: 'too-large' });
+    expect(failure(bytes).message).toContain('10001 nodes');
+  });
+
   it('is damaged when a tensor does not fill its shape', () => {
     const proto = fromBinary(ModelProtoSchema, withConstant(tensor('float32', [4], [1, 2, 3, 4])));
     const [constant] = proto.graph?.initializer ?? [];
