@@ -15,6 +15,8 @@ export interface Evidence {
   lungs: Float32Array | null;
   /** Modality (0008,0060) of the image, and those the model's card names; undefined where it names none. */
   modality: { image: string; card: readonly string[] | undefined };
+  /** What was wrong with the file, and what was done about it. */
+  imageWarnings: readonly string[];
 }
 
 type Facts = Omit<ExplanationResult, 'flags'>;
@@ -53,9 +55,10 @@ const GRAVEST_FIRST: readonly Flag['severity'][] = ['alert', 'warning', 'info'];
 
 /** @returns the flags raised, the gravest first; of two alike, the more fundamental */
 export function flagsOf(facts: Facts, evidence: Evidence): Flag[] {
-  return checks
-    .map((check) => check(facts, evidence))
-    .filter((flag) => flag !== null)
+  return [
+    ...checks.map((check) => check(facts, evidence)).filter((flag) => flag !== null),
+    ...evidence.imageWarnings.map((text): Flag => ({ id: 'image-warning', severity: 'warning', text })),
+  ]
     .toSorted((a, b) => GRAVEST_FIRST.indexOf(a.severity) - GRAVEST_FIRST.indexOf(b.severity));
 }
 

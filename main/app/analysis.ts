@@ -298,6 +298,7 @@ export class Analysis {
           width,
           lungs: lungs?.probability ?? null,
           modality: { image: entry.modality, card: card.input.modalities },
+          imageWarnings: entry.warnings,
         }),
       },
       map,

@@ -183,7 +183,9 @@ async function isFolder(file: string): Promise<boolean> {
 }
 
 /** Sees to it that only plain files are ever opened: reading a pipe would wait forever. */
-async function describeFile(file: string, name: string, named: boolean): Promise<FoundFile> {
+async function describeFile(file: string, fileName: string, named: boolean): Promise<FoundFile> {
+  // A name may hold line feeds or a terminal's commands; what is shown may not.
+  const name = fileName.replace(/\p{Cc}/gu, '\u{FFFD}');
   try {
     if ((await stat(file)).isFile()) return { path: file, name, named };
     return { path: file, name, named, refusal: { reason: 'Not a plain file', advice: '' } };

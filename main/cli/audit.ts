@@ -7,6 +7,7 @@ import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { ExplanationResult } from '../../core/contract/result.ts';
 import type { Explanation } from '../app/analysis.ts';
 import { audit as auditImages } from '../app/audit.ts';
+import { lockFolder } from '../app/folder-lock.ts';
 import { Journal } from '../app/journal.ts';
 import type { LibraryImage } from '../app/library.ts';
 import { overlayPicture, pngOf } from '../app/pictures.ts';
@@ -22,6 +23,7 @@ import {
   type ExitCode,
   failureLine,
   foreignLine,
+  type Scan,
   scan,
   type Session,
   type Terminal,
@@ -38,7 +40,7 @@ export async function audit(command: AuditCommand, terminal: Terminal): Promise<
   const { err, signal } = terminal;
   const progress = createProgress(err);
   return withSession(command.models, async (session) => {
-    const card = await checkedCard(session.models, command.choices);
+    const card = await checkedCard(session, command.choices);
     const { images, refused, foreign } = await scan(
       session.library,
       [command.folder],
@@ -53,20 +55,35 @@ export async function audit(command: AuditCommand, terminal: Terminal): Promise<
       return 1;
     }
     await checkWritable(command.out);
-    const journal = await Journal.open(path.join(command.out, 'results.jsonl'));
+    const release = await lockFolder(command.out);
     try {
-      const run = await runAudit(command, terminal, session, card, images, journal);
-      await writeOutcome(command, session, card, { ...run, failures: [...refused, ...run.failures] });
-      const failed = refused.length + run.failures.length;
-      err.write(
-        `${run.results.length} ${run.results.length === 1 ? 'image' : 'images'} audited (${run.resumed} done before) in ${duration(run.seconds)}; ` +
-          `${run.results.filter(isFlagged).length} flagged, ${failed} failed. Written to ${command.out}\n`,
-      );
-      return failed > 0 ? 1 : 0;
+      return await auditFolder(command, terminal, session, card, { images, refused });
     } finally {
-      await journal.close();
+      release();
     }
   });
+}
+
+async function auditFolder(
+  command: AuditCommand,
+  terminal: Terminal,
+  session: Session,
+  card: ModelCard,
+  { images, refused }: Pick<Scan, 'images' | 'refused'>,
+): Promise<ExitCode> {
+  const journal = await Journal.open(path.join(command.out, 'results.jsonl'));
+  try {
+    const run = await runAudit(command, terminal, session, card, images, journal);
+    await writeOutcome(command, session, card, { ...run, failures: [...refused, ...run.failures] });
+    const failed = refused.length + run.failures.length;
+    terminal.err.write(
+      `${run.results.length} ${run.results.length === 1 ? 'image' : 'images'} audited (${run.resumed} taken over) in ${duration(run.seconds)}; ` +
+        `${run.results.filter(isFlagged).length} flagged, ${failed} failed. Written to ${command.out}\n`,
+    );
+    return failed > 0 ? 1 : 0;
+  } finally {
+    await journal.close();
+  }
 }
 
 interface AuditRun {

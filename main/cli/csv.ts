@@ -8,6 +8,8 @@ export function csvRecord(cells: readonly CsvCell[]): string {
 }
 
 function csvCell(cell: CsvCell): string {
-  const text = cell === null ? '' : String(cell);
+  // A spreadsheet reads text that begins so as a formula; a file's name must not become one.
+  const formula = typeof cell === 'string' && /^[=+\-@\t]/.test(cell);
+  const text = cell === null ? '' : `${formula ? "'" : ''}${String(cell)}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

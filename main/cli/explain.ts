@@ -36,7 +36,7 @@ export async function explain(command: ExplainCommand, terminal: Terminal): Prom
   const { err, signal } = terminal;
   const progress = createProgress(err);
   return withSession(command.models, async (session) => {
-    await checkedCard(session.models, command.choices);
+    await checkedCard(session, command.choices);
     const { images, refused, foreign } = await scan(
       session.library,
       command.paths,

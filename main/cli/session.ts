@@ -47,12 +47,18 @@ export async function withSession<T>(
   }
 }
 
-/** The card of the chosen model. Rejects where the model is unknown, refused or draws regions, or lacks the target label. */
+/**
+ * The card of the chosen model, before anything runs. Rejects where the model is unknown, refused or draws regions, lacks the
+ * target label, or cannot be explained: then with every reason.
+ */
 export async function checkedCard(
-  models: ModelCatalogue,
+  { models, engine }: Pick<Session, 'models' | 'engine'>,
   { model, target }: ExplanationChoices,
 ): Promise<ModelCard> {
-  const { card } = await models.find(model);
+  const {
+    card,
+    engine: { file },
+  } = await models.find(model);
   if (card.task !== 'classification') {
     throw new PathlightError(
       'bad-request',
@@ -65,6 +71,14 @@ export async function checkedCard(
       'bad-request',
       `The model '${model}' has no label '${target}'`,
       `Its labels: ${card.output.labels.join(', ')}.`,
+    );
+  }
+  const { explainable, reasons } = await engine.check(file);
+  if (!explainable) {
+    throw new PathlightError(
+      'unsupported',
+      `The model '${model}' cannot be explained: ${reasons.join('; ')}`,
+      'See `pathlight model check`, or choose another model.',
     );
   }
   return card;

@@ -68,9 +68,12 @@ export function writeLungCheck(paper: Paper, data: ReportData): void {
                   ? { label: 'Maximum of the map', value: 'inside the lungs' }
                   : {
                       label: 'Maximum of the map',
-                      value: 'OUTSIDE the lungs',
-                      strong: true,
-                      color: color.amber,
+                      ...(data.result.flags.some(({ id }) => id === 'peak-outside-lungs')
+                        ? { value: 'OUTSIDE the lungs', strong: true, color: color.amber }
+                        : {
+                            value:
+                              'outside the lungs; not flagged: close to them, or with little of the map around it',
+                          }),
                     },
               ]),
               bars(paper, check),

@@ -56,7 +56,7 @@ describe('audit examples --model pneumonia-shortcut, interrupted and run again',
         .filter((name) => name.endsWith('.dcm'))
         .sort(),
     );
-    expect(ended.err).toContain(`7 images audited (${before.length} done before)`);
+    expect(ended.err).toContain(`7 images audited (${before.length} taken over)`);
   });
 
   test('07 is called PNEUMONIA with the evidence on the marker, outside the lungs, and flagged', () => {
@@ -87,7 +87,7 @@ describe('audit examples --model pneumonia-shortcut, interrupted and run again',
   test('a third run has nothing left to compute, and prints every result', async () => {
     const third = await pathlight([...words, '--json']);
     expect(third.code).toBe(0);
-    expect(third.err).toContain('7 images audited (7 done before)');
+    expect(third.err).toContain('7 images audited (7 taken over)');
     expect(jsonLines(third.out)).toEqual(results);
     expect(lines()).toEqual(results);
   });

@@ -135,7 +135,8 @@ describe('a flag is raised', () => {
     changed: Partial<ExplanationResult> = {},
     mask: Float32Array | null = lungs,
     modality: Evidence['modality'] = { image: 'DX', card: ['CR', 'DX'] },
-  ) => flagsOf(facts(map, changed), { map, height, width, lungs: mask, modality });
+    imageWarnings: string[] = [],
+  ) => flagsOf(facts(map, changed), { map, height, width, lungs: mask, modality, imageWarnings });
   const ids = (...of: Parameters<typeof raised>) => raised(...of).map(({ id }) => id);
 
   test('where the image is of another modality than the model was made for', () => {
@@ -145,6 +146,12 @@ describe('a flag is raised', () => {
     );
     expect(of({ image: '', card: ['CR'] })[0]?.text).toContain('of no stated modality');
     expect(of({ image: 'CT', card: undefined })).toEqual([]);
+  });
+
+  test('where something was wrong with the file', () => {
+    expect(raised(sound, {}, lungs, undefined, ['Rescale Slope is 0 and not applied.'])).toEqual([
+      { id: 'image-warning', severity: 'warning', text: 'Rescale Slope is 0 and not applied.' },
+    ]);
   });
 
   test('for nothing in a sound explanation', () => {
