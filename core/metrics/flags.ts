@@ -58,8 +58,7 @@ export function flagsOf(facts: Facts, evidence: Evidence): Flag[] {
   return [
     ...checks.map((check) => check(facts, evidence)).filter((flag) => flag !== null),
     ...evidence.imageWarnings.map((text): Flag => ({ id: 'image-warning', severity: 'warning', text })),
-  ]
-    .toSorted((a, b) => GRAVEST_FIRST.indexOf(a.severity) - GRAVEST_FIRST.indexOf(b.severity));
+  ].toSorted((a, b) => GRAVEST_FIRST.indexOf(a.severity) - GRAVEST_FIRST.indexOf(b.severity));
 }
 
 function otherModality(_: Facts, { modality }: Evidence): Flag | null {
