@@ -19,6 +19,8 @@ export default defineConfig<TargetOptions>({
   outputDir: '.cache/playwright',
   workers: 1,
   timeout: 120_000,
+  // Whole applications start and stop here; one that did not come up gets a second chance, and is reported as flaky.
+  retries: 1,
   reporter: 'list',
   projects: [
     { name: 'browser-host', use: { target: 'browser-host' } },

@@ -86,6 +86,7 @@ function counts(file) {
   return report.stats
     ? {
         passed: report.stats.expected + report.stats.flaky,
+        flaky: report.stats.flaky,
         failed: report.stats.unexpected,
         skipped: report.stats.skipped,
       }
@@ -140,7 +141,8 @@ if (wanted('e2e')) {
 }
 
 const all = [unitReport, e2eReport].map(counts);
-const sum = (key) => all.reduce((total, count) => total + count[key], 0);
+const sum = (key) => all.reduce((total, count) => total + (count[key] ?? 0), 0);
+if (sum('flaky') > 0) console.log(`\n${sum('flaky')} FLAKY: passed at the second try only`);
 console.log(failed ? '\nFAILED' : '\nAll checks passed');
 console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
 process.exit(failed ? 1 : 0);
