@@ -142,7 +142,7 @@ if (wanted('e2e')) {
 
 const all = [unitReport, e2eReport].map(counts);
 const sum = (key) => all.reduce((total, count) => total + (count[key] ?? 0), 0);
-if (sum('flaky') > 0) console.log(`\n${sum('flaky')} FLAKY: passed at the second try only`);
+if (sum('flaky') > 0) console.log(`\n${sum('flaky')} FLAKY: passed only when tried again`);
 console.log(failed ? '\nFAILED' : '\nAll checks passed');
 console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
 process.exit(failed ? 1 : 0);
