@@ -19,9 +19,6 @@ export default defineConfig<TargetOptions>({
   outputDir: '.cache/playwright',
   workers: 1,
   timeout: 120_000,
-  // Whole applications start and stop here, and on the Electron double a page now and then hangs while the window that it opened
-  // is being closed. What passes only when tried again is reported as flaky.
-  retries: 2,
   reporter: 'list',
   projects: [
     { name: 'browser-host', use: { target: 'browser-host' } },

@@ -52,7 +52,6 @@ test('the page is confined', async ({ app }) => {
   await test.step('it cannot leave, nor open another window', async () => {
     if (app.target === 'browser-host') return;
     const before = app.page.url();
-    // One after the other: a window that is being closed while its opener leaves can stop both.
     await app.page.evaluate((address) => {
       window.open(`http://${address}/`);
     }, ELSEWHERE);

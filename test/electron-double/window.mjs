@@ -163,19 +163,32 @@ class WebContents extends EventEmitter {
   }
 }
 
-/** Every page begins paused. One that a window opened is closed before it loads anything, where that window denies it. */
+/**
+ * Every page begins paused. One that a window opened without its leave is closed before it loads anything: it runs on first, with
+ * every request refused, since a page that is closed while paused can stop the page that opened it for good.
+ */
 app.once('connected', () => {
-  app.devTools.listen(undefined, (method, { sessionId, targetInfo }) => {
+  const { devTools } = app;
+  const resume = (sessionId) => devTools.send('Runtime.runIfWaitingForDebugger', {}, sessionId);
+  const deny = async (targetId, sessionId) => {
+    devTools.listen(sessionId, (method, { requestId }) => {
+      if (method !== 'Fetch.requestPaused') return;
+      const refusal = { requestId, errorReason: 'BlockedByClient' };
+      devTools.send('Fetch.failRequest', refusal, sessionId).catch(() => undefined);
+    });
+    await devTools.send('Fetch.enable', { patterns: [{ urlPattern: '*' }] }, sessionId);
+    await resume(sessionId);
+    await devTools.send('Runtime.evaluate', { expression: '0' }, sessionId);
+    await devTools.send('Target.closeTarget', { targetId });
+  };
+  devTools.listen(undefined, (method, { sessionId, targetInfo }) => {
     if (method !== 'Target.attachedToTarget') return;
-    const { openerId } = targetInfo;
+    const { openerId, targetId, url } = targetInfo;
     const opener = openerId === undefined ? undefined : webContents.fromDevToolsTargetId(openerId);
-    if (opener?.mayOpen(targetInfo.url) === false) {
-      void app.devTools.send('Target.closeTarget', { targetId: targetInfo.targetId });
-    } else {
-      void app.devTools.send('Runtime.runIfWaitingForDebugger', {}, sessionId).catch(() => undefined);
-    }
+    const denied = opener?.mayOpen(url) === false;
+    (denied ? deny(targetId, sessionId) : resume(sessionId)).catch(() => undefined);
   });
-  void app.devTools.send('Target.setAutoAttach', {
+  void devTools.send('Target.setAutoAttach', {
     autoAttach: true,
     waitForDebuggerOnStart: true,
     flatten: true,
