@@ -3,6 +3,8 @@ import { PathlightError } from '../contract/errors.ts';
 import { readModel } from '../onnx/file.ts';
 import type { Declaration, Graph, Model, Node } from '../onnx/graph.ts';
 import { operatorName } from '../onnx/graph.ts';
+import type { PreprocessingGuess } from '../onnx/preprocessing.ts';
+import { guessPreprocessing } from '../onnx/preprocessing.ts';
 import type { Ends } from './opening.ts';
 import { describeObstacles, openModel } from './opening.ts';
 import { ruleOf } from './rules/index.ts';
@@ -17,6 +19,7 @@ export interface ModelSupport {
   explainable: boolean;
   inputs: { name: string; type: string; shape: (number | string)[] }[];
   outputs: { name: string; type: string; shape: (number | string)[] }[];
+  preprocessing: PreprocessingGuess;
   opset: number;
   operators: OperatorSupport[];
   /** Why not, each with the nodes concerned. */
@@ -31,15 +34,17 @@ export interface ModelSupport {
 export function checkSupport(model: Uint8Array, ends: Partial<Ends> = {}): ModelSupport {
   const read = readModel(model);
   const { graph, opset } = read;
-  const reasons = obstacles(read, {
+  const chosen = {
     input: graph.inputs[0]?.name ?? '',
     output: graph.outputs[0]?.name ?? '',
     ...ends,
-  });
+  };
+  const reasons = obstacles(read, chosen);
   return {
     explainable: reasons.length === 0,
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
+    preprocessing: guessPreprocessing(graph, chosen.input),
     opset,
     operators: operators(graph, reasons),
     reasons,

@@ -12,7 +12,8 @@ export async function modelCheck(
   return support.explainable ? 0 : 1;
 }
 
-function supportText({ explainable, inputs, outputs, opset, operators, reasons }: ModelSupport): string {
+function supportText(support: ModelSupport): string {
+  const { explainable, inputs, outputs, preprocessing, opset, operators, reasons } = support;
   const tensor = ({ name, type, shape }: ModelSupport['inputs'][number]): string =>
     `${name}: ${type} [${shape.join(', ')}]`;
   const kinds = {
@@ -26,6 +27,11 @@ function supportText({ explainable, inputs, outputs, opset, operators, reasons }
     `Opset ${opset}`,
     ...inputs.map((input) => `Input  ${tensor(input)}`),
     ...outputs.map((output) => `Output ${tensor(output)}`),
+    `Preprocessing, as far as the file tells: ${preprocessing.layout ?? 'layout unknown'}, ${
+      preprocessing.channels === null
+        ? 'channels unknown'
+        : `${preprocessing.channels} channel${preprocessing.channels === 1 ? '' : 's'}`
+    }; values: ${preprocessing.values}`,
     'Operators',
     ...operators.map(({ operator, count, support }) => `  ${operator} (${count}): ${kinds[support]}`),
     '',
