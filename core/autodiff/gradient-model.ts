@@ -5,6 +5,8 @@
 import type { Scalar } from '../attribution/model.ts';
 import { PathlightError } from '../contract/errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
+import type { Cost } from '../onnx/cost.ts';
+import { costOf } from '../onnx/cost.ts';
 import { readModel, writeModel } from '../onnx/file.ts';
 import type { Declaration, Graph, Node } from '../onnx/graph.ts';
 import { elementCount, integers } from '../onnx/tensor.ts';
@@ -38,6 +40,8 @@ export interface GradientModel {
   readonly inputShape: readonly number[];
   /** K. */
   readonly outputCount: number;
+  /** Of one evaluation: score and gradient. */
+  readonly cost: Cost;
 }
 
 /**
@@ -72,6 +76,8 @@ export function buildGradientModel(model: Uint8Array, options: GradientOptions):
   foldScales(graph, [scalar, raw, gradient]);
 
   const count = graph.facts(raw)[0]?.shape[1] ?? 0;
+  const ends = [scalar, raw, gradient];
+  const part = live(graph, ends);
   const declare = (name: Value, sizes: readonly number[]): Declaration => ({
     name,
     type: graph.type(name),
@@ -84,7 +90,7 @@ export function buildGradientModel(model: Uint8Array, options: GradientOptions):
       opset: graph.opset,
       graph: {
         name: 'gradient',
-        ...live(graph, [scalar, raw, gradient]),
+        ...part,
         inputs: [declare(input, shape), declare(seed, [count])],
         outputs: [declare(scalar, []), declare(raw, [count]), declare(gradient, shape)],
       },
@@ -97,6 +103,7 @@ export function buildGradientModel(model: Uint8Array, options: GradientOptions):
     batch,
     inputShape: shape,
     outputCount: count,
+    cost: costOf(graph, part.nodes, ends),
   };
 }
 
