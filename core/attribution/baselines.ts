@@ -1,4 +1,5 @@
 import type { BaselineName } from '../contract/result.ts';
+import { channelScale } from '../imaging/model-input.ts';
 import { gaussianBlur } from '../imaging/resample.ts';
 
 /** An image without what is to be explained, defined on the display, where black is 0 and white is 1. */
@@ -10,9 +11,9 @@ export interface BaselineInput {
   channels: number;
   height: number;
   width: number;
-  /** The model takes (display value - mean) / std. */
-  mean: number;
-  std: number;
+  /** The model takes (display value - mean) / std; a number for all channels, or one each. */
+  mean: number | number[];
+  std: number | number[];
 }
 
 /**
@@ -31,15 +32,17 @@ export function blurSigma(input: Pick<BaselineInput, 'height' | 'width'>): numbe
  * @returns the baseline, same shape and units
  */
 export function makeBaseline(name: BaselineName, x: Float32Array, input: BaselineInput): Float32Array {
-  if (name !== 'blurred') {
-    return new Float32Array(x.length).fill((displayLevels[name] - input.mean) / input.std);
-  }
-  // Blurring commutes with (v - mean) / std, so the model's input is blurred as the display image would be.
   const baseline = new Float32Array(x.length);
   const plane = input.height * input.width;
   for (let channel = 0; channel < input.channels; channel++) {
-    const image = x.subarray(channel * plane, (channel + 1) * plane);
-    baseline.set(gaussianBlur(image, input.height, input.width, blurSigma(input)), channel * plane);
+    const [from, to] = [channel * plane, (channel + 1) * plane];
+    if (name === 'blurred') {
+      // Blurring commutes with (v - mean) / std, so the model's input is blurred as the display image would be.
+      baseline.set(gaussianBlur(x.subarray(from, to), input.height, input.width, blurSigma(input)), from);
+    } else {
+      const { mean, std } = channelScale(input, channel);
+      baseline.fill((displayLevels[name] - mean) / std, from, to);
+    }
   }
   return baseline;
 }

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 
 const text = v.pipe(v.string(), v.minLength(1));
+const positive = v.pipe(v.number(), v.gtValue(0));
 const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
 
 export const ModelCardSchema = v.strictObject({
@@ -27,9 +28,9 @@ export const ModelCardSchema = v.strictObject({
     filter: v.literal('triangle'),
     /** DICOM modalities of the images that the model was made for; on others its answer comes with a warning. */
     modalities: v.optional(v.pipe(v.array(text), v.minLength(1))),
-    /** Display values in [0, 1] become (value - mean) / std. */
-    mean: v.number(),
-    std: v.pipe(v.number(), v.gtValue(0)),
+    /** Display values in [0, 1] become (value - mean) / std; a number for all channels, or one each. */
+    mean: v.union([v.number(), v.array(v.number())]),
+    std: v.union([positive, v.array(positive)]),
   }),
   output: v.strictObject({
     name: text,

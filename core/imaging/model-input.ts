@@ -4,6 +4,21 @@ import { resizeTriangle } from './resample.ts';
 
 type InputContract = ModelCard['input'];
 
+/** A channel's part of (value - mean) / std. */
+export function channelScale(
+  { mean, std }: Pick<InputContract, 'mean' | 'std'>,
+  channel: number,
+): { mean: number; std: number } {
+  const of = (values: number | readonly number[]): number =>
+    typeof values === 'number' ? values : (values[channel] ?? NaN);
+  return { mean: of(mean), std: of(std) };
+}
+
+/** The mean or deviation of a card, as text: "0.5", or "[0.485, 0.456, 0.406]". */
+export function perChannel(values: number | readonly number[]): string {
+  return typeof values === 'number' ? String(values) : `[${values.join(', ')}]`;
+}
+
 /**
  * @param display [rows, columns] display values in [0, 1] (grayscale.ts)
  * @returns [channels, height, width] in the model's input units, (value - mean) / std; grey repeated in every channel
@@ -15,9 +30,14 @@ export function modelInput(
   input: InputContract,
 ): Float32Array {
   const resized = resizeTriangle(display, rows, columns, input.height, input.width);
-  const plane = resized.map((value) => (value - input.mean) / input.std);
-  const tensor = new Float32Array(input.channels * plane.length);
-  for (let channel = 0; channel < input.channels; channel++) tensor.set(plane, channel * plane.length);
+  const tensor = new Float32Array(input.channels * resized.length);
+  for (let channel = 0; channel < input.channels; channel++) {
+    const { mean, std } = channelScale(input, channel);
+    tensor.set(
+      resized.map((value) => (value - mean) / std),
+      channel * resized.length,
+    );
+  }
   return tensor;
 }
 
@@ -27,5 +47,6 @@ export function modelInput(
  * @returns [height, width], in [0, 1] where the tensor came from display values
  */
 export function displayOfModelInput(tensor: Float32Array, input: InputContract): Float32Array {
-  return tensor.subarray(0, input.height * input.width).map((value) => value * input.std + input.mean);
+  const { mean, std } = channelScale(input, 0);
+  return tensor.subarray(0, input.height * input.width).map((value) => value * std + mean);
 }

@@ -187,6 +187,12 @@ function contradictionIn(card: ModelCard): string | undefined {
     return `at file: '${card.file}' is not the bare name of a file beside the card`;
   }
   if (new Set(labels).size !== labels.length) return 'at output.labels: a label stands twice';
+  for (const field of ['mean', 'std'] as const) {
+    const values = card.input[field];
+    if (typeof values !== 'number' && values.length !== card.input.channels) {
+      return `at input.${field}: ${values.length} numbers for ${card.input.channels} channel${card.input.channels === 1 ? '' : 's'}`;
+    }
+  }
   for (const side of ['positive', 'negative'] as const) {
     const label = card.decision?.[side];
     if (label !== undefined && !labels.includes(label)) {

@@ -1,5 +1,6 @@
 /** What a model's card says; nothing is left out silently. */
 import type { ModelCard } from '../../core/contract/model-card.ts';
+import { perChannel } from '../../core/imaging/model-input.ts';
 import { columns, facts, heading, stack, text, type Block, type Fact } from './block.ts';
 import { integer, notStated, stated } from './numbers.ts';
 import type { Paper } from './paper.ts';
@@ -15,7 +16,7 @@ export function writeModel(paper: Paper, title: string, card: ModelCard): void {
     { label: 'Intended use', value: stated(card.intendedUse) },
     {
       label: 'Input',
-      value: `${input.channels} \u00d7 ${input.height} \u00d7 ${input.width} (${input.layout}, \u201c${input.name}\u201d): the whole image squeezed to size, aspect not kept, by an antialiased ${input.filter} filter; then (display value \u2212\u00a0${input.mean})\u00a0/\u00a0${input.std}`,
+      value: `${input.channels} \u00d7 ${input.height} \u00d7 ${input.width} (${input.layout}, \u201c${input.name}\u201d): the whole image squeezed to size, aspect not kept, by an antialiased ${input.filter} filter; then (display value \u2212\u00a0${perChannel(input.mean)})\u00a0/\u00a0${perChannel(input.std)}`,
     },
     { label: 'Modalities', value: input.modalities?.join(', ') ?? notStated },
     {

@@ -107,6 +107,11 @@ describe('a model is refused, and why', () => {
       { ...card, decision: { ...card['decision'], positive: 'COVID' } },
       "card.json at decision.positive: 'COVID' is not among output.labels",
     ],
+    [
+      'channels',
+      { ...card, input: { ...card['input'], mean: [0.485, 0.456, 0.406] } },
+      'card.json at input.mean: 3 numbers for 1 channel',
+    ],
     ['gone', { ...card, file: 'other.onnx' }, /'other\.onnx', is missing or cannot be read/],
   ])('%s', async (name, changed, reason) => {
     expect(await reasonOf(folderWith(name, changed))).toMatch(reason);

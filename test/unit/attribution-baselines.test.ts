@@ -16,6 +16,12 @@ test.each([
   expect(new Set(baseline)).toEqual(new Set([Math.fround((level - 0.4) / 0.25)]));
 });
 
+test('a channel with a mean and deviation of its own has a level of its own', () => {
+  const colour = { ...input, mean: [0.5, 0.25, 0], std: [0.25, 0.5, 1] };
+  const white = makeBaseline('white', x, colour);
+  expect([white[0], white[48], white[96]]).toEqual([2, 1.5, 1]);
+});
+
 test('blurred is the blurred display image, carried through the normalisation, channel by channel', () => {
   const baseline = makeBaseline('blurred', x, input);
   for (let channel = 0; channel < 3; channel++) {

@@ -19,6 +19,13 @@ it('normalises after resizing and repeats grey in every channel', () => {
   expect(Array.from(displayOfModelInput(tensor, input))).toEqual([0, 0.25, 0.5, 1]);
 });
 
+it('normalises each channel by its own mean and deviation, as colour models want it', () => {
+  const colour = { ...input, mean: [0.5, 0.25, 0], std: [0.25, 0.5, 1] };
+  const tensor = modelInput(Float32Array.of(0, 0.25, 0.5, 1), 2, 2, colour);
+  expect(Array.from(tensor)).toEqual([-2, -1, 0, 2, -0.5, 0, 0.5, 1.5, 0, 0.25, 0.5, 1]);
+  expect(Array.from(displayOfModelInput(tensor, colour))).toEqual([0, 0.25, 0.5, 1]);
+});
+
 it('squeezes the whole image: its aspect is not kept', () => {
   const wide = Float32Array.of(0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1);
   const [left = NaN, right = NaN] = modelInput(wide, 2, 8, { ...input, channels: 1 });
