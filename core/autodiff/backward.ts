@@ -66,17 +66,18 @@ function refusal(
   active: ReadonlySet<Value>,
   outputs: readonly Value[],
 ): string | undefined {
-  if (rule.everyOutput !== true && outputs.some((name) => name !== node.outputs[0])) {
-    return 'one of its further outputs is used';
-  }
   try {
     const site = new Site(graph, node);
+    const reason = rule.refuse?.(site);
+    if (reason !== undefined) return reason;
+    if (rule.everyOutput !== true && outputs.some((name) => name !== node.outputs[0])) {
+      return 'one of its further outputs is used';
+    }
     const gradients = rule.gradients(site);
     const missing = node.inputs.findIndex(
       (name, index) => active.has(name) && gradients[index] === undefined,
     );
-    if (missing >= 0) return `its input ${missing} depends on the image`;
-    return rule.refuse?.(site);
+    return missing >= 0 ? `its input ${missing} depends on the image` : undefined;
   } catch (error) {
     if (error instanceof PathlightError && error.kind === 'unsupported') return error.message;
     throw error;

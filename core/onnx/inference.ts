@@ -73,24 +73,31 @@ function castTo(call: Call): ElementType {
   return type;
 }
 
-/** Sizes of a Resize's output, from its sizes or its scales. */
-function resized(call: Call): readonly number[] {
+/** The sizes that a Resize makes, and by how much it stretches every axis. */
+export function resizing(call: Call): { sizes: readonly number[]; scales: readonly number[] } {
   const { shape } = input(call, 0);
   const axes = attribute
     .ints(call.node, 'axes', undefined)
     ?.map((axis) => axisOf(call, axis, shape.length)) ?? [...shape.keys()];
-  const spread = (sizes: readonly number[], otherwise: (axis: number) => number): number[] =>
-    shape.map((_, axis) => sizes[axes.indexOf(axis)] ?? otherwise(axis));
-  const sizes = optionalValues(call, 3);
-  if (sizes !== undefined && sizes.length > 0) {
+  const spread = (stated: readonly number[], otherwise: (axis: number) => number): number[] =>
+    shape.map((_, axis) => stated[axes.indexOf(axis)] ?? otherwise(axis));
+  const stated = optionalValues(call, 3) ?? [];
+  if (stated.length > 0) {
+    const wanted = spread(stated, (axis) => shape[axis] ?? 1);
+    const ratios = shape.map((size, axis) => (wanted[axis] ?? 1) / size);
     const policy = attribute.string(call.node, 'keep_aspect_ratio_policy', 'stretch');
-    if (policy !== 'stretch') throw notHandled(call, `keep_aspect_ratio_policy is ${policy}`);
-    return spread(sizes, (axis) => shape[axis] ?? 1);
+    if (policy === 'stretch') return { sizes: wanted, scales: ratios };
+    const own = axes.map((axis) => ratios[axis] ?? 1);
+    const scale = policy === 'not_larger' ? Math.min(...own) : Math.max(...own);
+    return {
+      sizes: shape.map((size, axis) => (axes.includes(axis) ? Math.floor(scale * size + 0.5) : size)),
+      scales: shape.map((_, axis) => (axes.includes(axis) ? scale : 1)),
+    };
   }
-  const scales = optionalValues(call, 2) ?? [];
-  if (scales.length !== axes.length) throw malformed(call, 'it states neither sizes nor scales that fit');
-  const scale = spread(scales, () => 1);
-  return shape.map((size, axis) => Math.floor(size * (scale[axis] ?? 1)));
+  const factors = optionalValues(call, 2) ?? [];
+  if (factors.length !== axes.length) throw malformed(call, 'it states neither sizes nor scales that fit');
+  const scales = spread(factors, () => 1);
+  return { sizes: shape.map((size, axis) => Math.floor(size * (scales[axis] ?? 1))), scales };
 }
 
 /** The start, step and count of a Slice along every axis. */
@@ -132,6 +139,35 @@ export function padding(call: Call): { begin: number[]; end: number[] } {
   return { begin, end };
 }
 
+/** The sizes that a CenterCropPad makes. */
+function centredSizes(call: Call): number[] {
+  const { shape } = input(call, 0);
+  const wanted = values(call, 1);
+  const axes = attribute
+    .ints(call.node, 'axes', undefined)
+    ?.map((axis) => axisOf(call, axis, shape.length)) ?? [...shape.keys()];
+  if (axes.length !== wanted.length) throw malformed(call, 'its sizes do not fit its axes');
+  return shape.map((size, axis) => wanted[axes.indexOf(axis)] ?? size);
+}
+
+/** The places that a Compress keeps, along its axis or of all elements in a row. */
+export function chosenPlaces(call: Call): number[] {
+  return values(call, 1).flatMap((chosen, place) => (chosen === 0 ? [] : [place]));
+}
+
+/** The sizes of what a MaxUnpool undoes the pool of. */
+function unpooledSizes(call: Call, sizes: readonly number[], kernel: readonly number[]): number[] {
+  const pads = attribute.ints(call.node, 'pads', []);
+  const strides = attribute.ints(call.node, 'strides', []);
+  return sizes.map(
+    (size, axis) =>
+      (size - 1) * (strides[axis] ?? 1) +
+      (kernel[axis] ?? 1) -
+      (pads[axis] ?? 0) -
+      (pads[axis + sizes.length] ?? 0),
+  );
+}
+
 /** The sizes into which a Split cuts its axis. */
 export function splitSizes(call: Call): readonly number[] {
   const { shape } = input(call, 0);
@@ -147,19 +183,29 @@ export function splitSizes(call: Call): readonly number[] {
   return call.node.outputs.map((_, index) => Math.max(Math.min(part, size - index * part), 0));
 }
 
-/** The labels of an Einsum's operands and of its result, one letter an axis. */
+const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+/** The labels of an Einsum's operands and of its result, one letter an axis; those of an ellipsis get letters of their own. */
 export function einsumLabels(call: Call): { operands: string[][]; result: string[] } {
   const equation = attribute.string(call.node, 'equation', '').replaceAll(' ', '');
   const [left = '', right] = equation.split('->');
-  const operands = left.split(',').map((term) => Array.from(term));
-  const labels = operands.flat();
-  // Without an arrow: the labels that occur once, in alphabetical order.
-  const once = labels.filter((label) => labels.indexOf(label) === labels.lastIndexOf(label));
-  const result = right === undefined ? once.sort() : Array.from(right);
-  const repeated = [...operands, result].some((term) => new Set(term).size !== term.length);
-  if (equation.includes('.') || repeated) {
-    throw notHandled(call, `the equation "${equation}" has an ellipsis or a repeated label`);
-  }
+  const terms = left.split(',');
+  const free = Array.from(LETTERS).filter((letter) => !equation.includes(letter));
+  // Axes under an ellipsis are aligned at their end.
+  const hidden = terms.map((term, index) =>
+    term.includes('...') ? input(call, index).shape.length - (term.length - 3) : 0,
+  );
+  const most = Math.max(...hidden);
+  if (hidden.some((count) => count < 0) || most > free.length)
+    throw malformed(call, 'the equation does not fit');
+  const ellipsis = free.slice(0, most);
+  const expanded = (term: string, count: number): string[] =>
+    Array.from(term.replace('...', ellipsis.slice(most - count).join('')));
+  const operands = terms.map((term, index) => expanded(term, hidden[index] ?? 0));
+  // Without an arrow: the axes of the ellipsis, then the labels that occur once, in alphabetical order.
+  const labels = Array.from(left.replaceAll(/[.,]/g, ''));
+  const once = labels.filter((label) => labels.indexOf(label) === labels.lastIndexOf(label)).sort();
+  const result = right === undefined ? [...ellipsis, ...once] : expanded(right, most);
   return { operands, result };
 }
 
@@ -196,6 +242,10 @@ export const inferences = {
   Acos: like,
   Acosh: like,
   Add: arithmetic,
+  AffineGrid: (call) => {
+    const [n = 1, , ...spatial] = values(call, 1);
+    return [{ type: input(call, 0).type, shape: [n, ...spatial, spatial.length] }];
+  },
   And: comparison,
   ArgMax: argument,
   ArgMin: argument,
@@ -204,12 +254,34 @@ export const inferences = {
   Atan: like,
   Atanh: like,
   AveragePool: pool,
-  BatchNormalization: like,
+  // In training it also gives the statistics of the batch.
+  BatchNormalization: (call) => [
+    ...like(call),
+    ...Array.from({ length: 4 }, () => ({ type: input(call, 3).type, shape: input(call, 3).shape })),
+  ],
+  BitShift: arithmetic,
+  BitwiseAnd: arithmetic,
+  BitwiseNot: like,
+  BitwiseOr: arithmetic,
+  BitwiseXor: arithmetic,
   Cast: (call) => [{ type: castTo(call), shape: input(call, 0).shape }],
   CastLike: (call) => [{ type: input(call, 1).type, shape: input(call, 0).shape }],
   Ceil: like,
   Celu: like,
+  CenterCropPad: (call) => [{ type: input(call, 0).type, shape: centredSizes(call) }],
   Clip: like,
+  Col2Im: (call) => {
+    const { type, shape } = input(call, 0);
+    const block = elementCount(values(call, 2));
+    return [{ type, shape: [shape[0] ?? 1, (shape[1] ?? 1) / block, ...values(call, 1)] }];
+  },
+  Compress: (call) => {
+    const { type, shape } = input(call, 0);
+    const count = chosenPlaces(call).length;
+    const axis = attribute.int(call.node, 'axis', undefined);
+    if (axis === undefined) return [{ type, shape: [count] }];
+    return [{ type, shape: shape.with(axisOf(call, axis, shape.length), count) }];
+  },
   Concat: (call) => {
     const { type, shape } = input(call, 0);
     return [
@@ -278,8 +350,11 @@ export const inferences = {
       if (shape.length !== labels.length) throw malformed(call, 'the equation does not fit');
       labels.forEach((label, axis) => {
         const size = shape[axis] ?? 1;
-        if ((sizes.get(label) ?? size) !== size) throw malformed(call, `the sizes of "${label}" differ`);
-        sizes.set(label, size);
+        const known = sizes.get(label) ?? 1;
+        if (known !== 1 && size !== 1 && known !== size) {
+          throw malformed(call, `the sizes of "${label}" differ`);
+        }
+        sizes.set(label, Math.max(known, size));
       });
     });
     return [{ type: input(call, 0).type, shape: result.map((label) => sizes.get(label) ?? 1) }];
@@ -291,6 +366,11 @@ export const inferences = {
   Expand: (call) => [
     { type: input(call, 0).type, shape: broadcast(call, input(call, 0).shape, values(call, 1)) },
   ],
+  EyeLike: (call) => {
+    const { type, shape } = input(call, 0);
+    const code = attribute.int(call.node, 'dtype', undefined);
+    return [{ type: code === undefined ? type : (elementType(code) ?? type), shape }];
+  },
   Flatten: (call) => {
     const { type, shape } = input(call, 0);
     const stated = attribute.int(call.node, 'axis', 1);
@@ -324,9 +404,14 @@ export const inferences = {
     return [{ type: a.type, shape: [rows, columns] }];
   },
   GlobalAveragePool: globalPool,
+  GlobalLpPool: globalPool,
   GlobalMaxPool: globalPool,
   Greater: comparison,
   GreaterOrEqual: comparison,
+  GridSample: (call) => {
+    const { type, shape } = input(call, 0);
+    return [{ type, shape: [...shape.slice(0, 2), ...input(call, 1).shape.slice(1, -1)] }];
+  },
   GroupNormalization: like,
   HardSigmoid: like,
   HardSwish: like,
@@ -352,10 +437,19 @@ export const inferences = {
   Log: like,
   LogSoftmax: like,
   LpNormalization: like,
+  LpPool: pool,
   MatMul: (call) => [{ type: input(call, 0).type, shape: matrixProduct(call) }],
   Max: arithmetic,
   MaxPool: pool,
+  MaxUnpool: (call) => {
+    const { type, shape } = input(call, 0);
+    const stated = optionalValues(call, 2);
+    if (stated !== undefined) return [{ type, shape: stated }];
+    const kernel = attribute.ints(call.node, 'kernel_shape', []);
+    return [{ type, shape: [...shape.slice(0, 2), ...unpooledSizes(call, shape.slice(2), kernel)] }];
+  },
   Mean: arithmetic,
+  MeanVarianceNormalization: like,
   Min: arithmetic,
   Mish: like,
   Mod: arithmetic,
@@ -382,6 +476,7 @@ export const inferences = {
     return [{ type, shape: shape.map((size, axis) => size + (begin[axis] ?? 0) + (end[axis] ?? 0)) }];
   },
   Pow: arithmetic,
+  RMSNormalization: like,
   Range: (call) => {
     const [start = 0] = values(call, 0);
     const [limit = 0] = values(call, 1);
@@ -413,7 +508,8 @@ export const inferences = {
     }
     return [{ type, shape: result }];
   },
-  Resize: (call) => [{ type: input(call, 0).type, shape: resized(call) }],
+  Resize: (call) => [{ type: input(call, 0).type, shape: resizing(call).sizes }],
+  ReverseSequence: like,
   Round: like,
   ScatterElements: like,
   ScatterND: like,

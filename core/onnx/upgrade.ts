@@ -122,6 +122,7 @@ const upgrades: Readonly<Record<string, { before: number; upgrade: Upgrade }>> =
   },
   ReduceSum: { before: 13, upgrade: integersToInput('axes') },
   Resize: { before: 11, upgrade: toResize },
+  Scatter: { before: 11, upgrade: (node) => [{ ...node, operator: 'ScatterElements' }] },
   Slice: {
     before: 10,
     upgrade: (node, graph) => {

@@ -3,20 +3,17 @@
  * in float64 where the runtime has the kernels.
  */
 import { describe, expect, it } from 'vitest';
-import { buildGradientModel } from '../../core/autodiff/index.ts';
 import { rules } from '../../core/autodiff/rules/index.ts';
 import { elementCount, integers, tensor, type Tensor } from '../../core/onnx/tensor.ts';
 import type { Node } from '../../core/onnx/graph.ts';
-import { seededRandom } from '../support/onnx-random.ts';
 import {
-  declaration,
-  floatTensor,
-  type FloatType,
-  modelBytes,
-  node,
-  numbers,
-  openSession,
-} from '../support/onnx-models.ts';
+  computedInFloat32,
+  differentiate,
+  evaluateGradient,
+  type Evaluation,
+} from '../support/gradient-under-test.ts';
+import { seededRandom } from '../support/onnx-random.ts';
+import { declaration, type FloatType, modelBytes, node, openSession } from '../support/onnx-models.ts';
 import {
   type Domain,
   type Operand,
@@ -78,7 +75,7 @@ function build(operator: string, form: OperatorCase, type: FloatType, random: ()
       case 'image': {
         const count = elementCount(operand.shape);
         const from = point.length;
-        point.push(...sample(count, operand.domain, random));
+        point.push(...(operand.values ?? sample(count, operand.domain, random)));
         const bounds = { starts: [from], ends: [from + count], axes: [1] };
         nodes.push(
           old
@@ -124,22 +121,11 @@ function build(operator: string, form: OperatorCase, type: FloatType, random: ()
 async function check(operator: string, form: OperatorCase, type: FloatType): Promise<void> {
   const random = seededRandom(`${operator} ${form.what}`);
   const { bytes, point } = build(operator, form, type, random);
-  const model = buildGradientModel(bytes, {
-    input: 'image',
-    output: 'result',
-    objective: 'logit',
-    activation: 'none',
-  });
+  const model = differentiate(bytes);
   const session = await openSession(model.bytes);
   const weights = Array.from({ length: model.outputCount }, () => 2 * random() - 1);
-  const run = async (x: readonly number[]): Promise<{ f: number; gradient: Float64Array }> => {
-    const results = await session.run({
-      [model.inputName]: floatTensor(type, x, [1, x.length]),
-      [model.seedName]: floatTensor(type, weights, [1, weights.length]),
-    });
-    const [f = NaN] = numbers(results[model.scalarName]);
-    return { f, gradient: numbers(results[model.gradientName]) };
-  };
+  const run = (x: readonly number[]): Promise<Evaluation> =>
+    evaluateGradient(session, model, type, x, weights);
 
   const { gradient } = await run(point);
   expect(gradient).toHaveLength(point.length);
@@ -163,20 +149,11 @@ async function check(operator: string, form: OperatorCase, type: FloatType): Pro
   ).toBeLessThan(tolerance);
 }
 
-/** Operators that compute in float32 inside, whatever they are given. */
-const narrow: ReadonlySet<string> = new Set(['Cast', 'GroupNormalization', 'Shrink']);
-
 /** @returns whether ONNX Runtime has what the gradient model needs in the type */
 async function runs(operator: string, form: OperatorCase, type: FloatType): Promise<boolean> {
   const { bytes } = build(operator, form, type, seededRandom('probe'));
   try {
-    const model = buildGradientModel(bytes, {
-      input: 'image',
-      output: 'result',
-      objective: 'logit',
-      activation: 'none',
-    });
-    await (await openSession(model.bytes)).release();
+    await (await openSession(differentiate(bytes).bytes)).release();
     return true;
   } catch (error) {
     if (
@@ -195,7 +172,9 @@ describe('the gradient of every operator is the limit of its difference quotient
       for (const form of forms) {
         it(form.what, async () => {
           const type =
-            !narrow.has(operator) && (await runs(operator, form, 'float64')) ? 'float64' : 'float32';
+            !computedInFloat32.has(operator) && (await runs(operator, form, 'float64'))
+              ? 'float64'
+              : 'float32';
           await check(operator, form, type);
         });
       }

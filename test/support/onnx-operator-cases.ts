@@ -13,7 +13,7 @@ export type Domain = 'spread' | 'positive' | 'unit' | 'above-one';
 
 export type Operand =
   /** Part of the image: differentiated. */
-  | { kind: 'image'; shape: readonly number[]; domain: Domain }
+  | { kind: 'image'; shape: readonly number[]; domain: Domain; values?: readonly number[] }
   /** Constant, in the model's float type. */
   | { kind: 'real'; shape: readonly number[]; domain: Domain; values?: readonly number[] }
   | { kind: 'exact'; type: ElementType; shape: readonly number[]; values: readonly number[] }
@@ -112,6 +112,27 @@ const conv = (
   attributes: AttributeValues = {},
 ): OperatorCase => ({ what, operands: [image(x), real(w)], attributes });
 
+/**
+ * A grid that reads between pixels, within the image and around it, away from where GridSample has kinks (pixels' centres and
+ * borders, whether or not corners are aligned). Nearest jumps as the grid moves: there, the grid is not differentiated.
+ */
+function gridBetween(
+  mode: string,
+  sizes: readonly number[],
+  count: number,
+  shape: readonly number[] = [1, 3, count / 3, sizes.length],
+): Operand {
+  const isClear = (u: number): boolean =>
+    sizes.every((size) =>
+      [((u + 1) / 2) * (size - 1), ((u + 1) * size - 1) / 2].every(
+        (pixel) => Math.abs(2 * pixel - Math.round(2 * pixel)) > 0.12,
+      ),
+    );
+  const clear = Array.from({ length: 400 }, (_, at) => (((at * 37) % 400) / 400) * 3.6 - 1.8).filter(isClear);
+  const values = clear.slice(0, count * sizes.length);
+  return { kind: mode === 'nearest' ? 'real' : 'image', shape, domain: 'spread', values };
+}
+
 type Differentiable = {
   [O in keyof typeof rules]: (typeof rules)[O] extends DifferentiableRule ? O : never;
 }[keyof typeof rules];
@@ -121,6 +142,19 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
   Acos: of('unit', ['within (-1, 1)']),
   Acosh: of('above-one', ['above 1']),
   Add: binary(),
+  AffineGrid: [
+    {
+      what: '2-D',
+      operands: [image([2, 2, 3]), ints(2, 1, 3, 2)],
+      opset: 20,
+    },
+    {
+      what: '3-D, corners aligned',
+      operands: [image([1, 3, 4]), ints(1, 1, 2, 3, 2)],
+      attributes: { align_corners: 1 },
+      opset: 20,
+    },
+  ],
   Asin: of('unit', ['within (-1, 1)']),
   Asinh: of('spread', ['any sign']),
   Atan: of('spread', ['any sign']),
@@ -195,6 +229,15 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
   Cast: [{ what: 'to float32 and on', operands: [image([2, 3])], attributes: { to: 1 } }],
   CastLike: [{ what: 'like a constant', operands: [image([2, 3]), given([1])] }],
   Celu: of('spread', ['default'], ['alpha 2', { alpha: f(2) }]),
+  CenterCropPad: [
+    { what: 'cut and padded, odd differences', operands: [image([5, 4, 3]), ints(2, 7, 4)], opset: 18 },
+    {
+      what: 'some axes',
+      operands: [image([2, 5, 3]), ints(6, 2)],
+      attributes: { axes: [-1, 1] },
+      opset: 18,
+    },
+  ],
   Clip: [
     { what: 'both bounds', operands: [image([3, 4]), given([-0.5]), given([0.8])] },
     { what: 'below only', operands: [image([3, 4]), given([-0.5])] },
@@ -205,6 +248,24 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       attributes: { min: f(-0.5), max: f(0.8) },
       opset: 10,
     },
+  ],
+  Col2Im: [
+    { what: 'overlapping', operands: [image([1, 8, 6]), ints(3, 4), ints(2, 2)], opset: 18 },
+    {
+      what: 'strides, dilations and pads',
+      operands: [image([2, 6, 9]), ints(5, 5), ints(2, 3)],
+      attributes: { strides: [2, 2], dilations: [2, 1], pads: [1, 1, 1, 1] },
+      opset: 18,
+    },
+    { what: '1-D', operands: [image([1, 6, 4]), ints(6), ints(3)], opset: 18 },
+  ],
+  Compress: [
+    {
+      what: 'along an axis',
+      operands: [image([2, 4]), exact('bool', [3], [1, 0, 1])],
+      attributes: { axis: -1 },
+    },
+    { what: 'of all elements', operands: [image([2, 3]), exact('bool', [5], [0, 1, 1, 0, 1])] },
   ],
   Concat: [
     {
@@ -265,6 +326,19 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
     conv('dilated', [1, 1, 3, 3], [1, 1, 2, 3], { dilations: [2, 2] }),
     conv('1-D', [1, 2, 4], [2, 2, 3], { strides: [2] }),
     conv('3-D', [1, 1, 2, 3, 2], [1, 2, 2, 2, 2], { strides: [2, 1, 2] }),
+    conv('output shape beyond what is reached', [1, 1, 3, 3], [1, 2, 2, 2], {
+      strides: [2, 2],
+      output_shape: [7, 7],
+    }),
+    conv('output shape, SAME_UPPER', [1, 1, 3, 3], [1, 2, 3, 3], {
+      strides: [2, 2],
+      output_shape: [5, 6],
+      auto_pad: 'SAME_UPPER',
+    }),
+    conv('SAME_LOWER', [1, 2, 3, 4], [2, 1, 3, 3], { strides: [2, 3], auto_pad: 'SAME_LOWER' }),
+    conv('VALID', [1, 1, 3, 3], [1, 1, 3, 2], { strides: [2, 1], auto_pad: 'VALID' }),
+    conv('pads uneven', [1, 2, 4, 3], [2, 1, 3, 3], { strides: [1, 2], pads: [0, 1, 2, 0] }),
+    conv('depthwise', [1, 3, 3, 3], [3, 1, 3, 3], { strides: [2, 2], group: 3 }),
   ],
   Cos: of('spread', ['any sign']),
   Cosh: of('spread', ['any sign']),
@@ -294,6 +368,33 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       attributes: { equation: 'bid,bjd->bji' },
     },
     { what: 'summed label, no arrow', operands: [image([2, 3])], attributes: { equation: 'ij->i' } },
+    { what: 'a diagonal', operands: [image([3, 3])], attributes: { equation: 'ii->i' } },
+    { what: 'a trace', operands: [image([2, 3, 3])], attributes: { equation: 'bii->b' } },
+    {
+      what: 'a diagonal of many',
+      operands: [image([2, 3, 3])],
+      attributes: { equation: '...ii->...i' },
+    },
+    {
+      what: 'ellipses that broadcast',
+      operands: [image([2, 1, 2, 3]), image([2, 4, 3, 2])],
+      attributes: { equation: '...ij,...jk->...ik' },
+    },
+    {
+      what: 'ellipsis in front of the result, no arrow',
+      operands: [image([3, 2]), image([2, 2, 3])],
+      attributes: { equation: 'ca,...ac' },
+    },
+    {
+      what: 'a label of one operand',
+      operands: [image([2, 3]), image([2])],
+      attributes: { equation: 'ij,i->i' },
+    },
+    {
+      what: 'three operands',
+      operands: [image([2, 3]), image([3, 2]), real([2, 2])],
+      attributes: { equation: 'ij,jk,kl->il' },
+    },
   ],
   Elu: of('spread', ['default'], ['alpha 0.5', { alpha: f(0.5) }]),
   Erf: of('spread', ['any sign']),
@@ -330,7 +431,23 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       attributes: { axis: 0 },
     },
   ],
-  GatherND: [{ what: 'repeated rows', operands: [image([3, 2, 2]), exact('int64', [3, 1], [2, 0, 2])] }],
+  GatherND: [
+    { what: 'repeated rows', operands: [image([3, 2, 2]), exact('int64', [3, 1], [2, 0, 2])] },
+    {
+      what: 'elements, negative',
+      operands: [image([3, 2]), exact('int64', [3, 2], [2, -1, 0, 0, -1, 1])],
+    },
+    {
+      what: 'one batch axis',
+      operands: [image([2, 3, 2]), exact('int64', [2, 2, 1], [2, -2, 2, 2])],
+      attributes: { batch_dims: 1 },
+    },
+    {
+      what: 'two batch axes, two indices',
+      operands: [image([2, 1, 3, 2, 2]), exact('int64', [2, 1, 2, 2], [2, 1, -1, 1, 0, -1, 1, 0])],
+      attributes: { batch_dims: 2 },
+    },
+  ],
   Gelu: of('spread', ['exact', {}, 20], ['tanh', { approximate: 'tanh' }, 20]),
   Gemm: [
     { what: 'plain', operands: [image([2, 3]), image([3, 4]), image([4])] },
@@ -346,7 +463,38 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
     { what: '4-D', operands: [image([2, 2, 3, 4])] },
     { what: '3-D', operands: [image([1, 2, 5])] },
   ],
-  GlobalMaxPool: [{ what: '4-D', operands: [image([2, 2, 3, 4])] }],
+  GlobalLpPool: [
+    { what: 'p 2', operands: [image([2, 2, 3, 4])] },
+    { what: 'p 1', operands: [image([1, 2, 5])], attributes: { p: 1 } },
+    { what: 'p 3', operands: [image([1, 2, 2, 3, 2])], attributes: { p: 3 } },
+  ],
+  GlobalMaxPool: [
+    { what: '4-D', operands: [image([2, 2, 3, 4])] },
+    { what: '3-D', operands: [image([1, 2, 5])] },
+  ],
+  GridSample: [
+    ...['zeros', 'border', 'reflection'].flatMap((padding_mode) =>
+      ['bilinear', 'nearest', 'bicubic'].flatMap((mode) =>
+        [0, 1].map((align_corners) => ({
+          what: `${mode}, ${padding_mode}, corners ${align_corners === 1 ? 'aligned' : 'not aligned'}`,
+          operands: [image([1, 2, 4, 3]), gridBetween(mode, [4, 3], 15)],
+          attributes: { padding_mode, mode, align_corners },
+        })),
+      ),
+    ),
+    {
+      what: 'linear, two images',
+      operands: [image([2, 1, 3, 3]), gridBetween('linear', [3, 3], 8, [2, 2, 2, 2])],
+      attributes: { mode: 'linear' },
+      opset: 20,
+    },
+    {
+      what: '3-D',
+      operands: [image([1, 1, 2, 3, 3]), gridBetween('linear', [2, 3, 3], 8, [1, 2, 2, 2, 3])],
+      attributes: { mode: 'linear', padding_mode: 'border' },
+      opset: 20,
+    },
+  ],
   GroupNormalization: [
     {
       what: 'scale a group',
@@ -392,6 +540,30 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
   Log: of('positive', ['above 0']),
   LogSoftmax: of('spread', ['last axis'], ['axis 1', { axis: 1 }], ['flattened, set 12', { axis: 1 }, 12]),
   LpNormalization: of('spread', ['p 2'], ['p 1, axis 1', { p: 1, axis: 1 }]),
+  LpPool: [
+    {
+      what: 'overlapping, padded',
+      operands: [image([1, 2, 5, 5])],
+      attributes: { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] },
+    },
+    {
+      what: 'side by side, p 1',
+      operands: [image([1, 1, 4, 6])],
+      attributes: { kernel_shape: [2, 3], strides: [2, 3], p: 1 },
+    },
+    {
+      what: 'p 3, SAME_UPPER',
+      operands: [image([1, 1, 5, 4])],
+      attributes: { kernel_shape: [2, 2], strides: [2, 1], p: 3, auto_pad: 'SAME_UPPER' },
+    },
+    {
+      what: 'dilated, ceil mode',
+      operands: [image([1, 1, 6, 8])],
+      attributes: { kernel_shape: [2, 2], strides: [2, 2], dilations: [2, 1], ceil_mode: 1 },
+      opset: 18,
+    },
+    { what: '1-D', operands: [image([1, 2, 7])], attributes: { kernel_shape: [3], strides: [3] } },
+  ],
   MatMul: [
     { what: 'matrices', operands: [image([2, 3]), image([3, 4])] },
     { what: 'stacks that broadcast', operands: [image([2, 1, 2, 3]), image([3, 3, 2])] },
@@ -434,7 +606,23 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       attributes: { kernel_shape: [2, 2, 2], strides: [1, 2, 1] },
     },
   ],
+  MaxUnpool: [
+    {
+      what: 'into twice the size',
+      operands: [image([1, 1, 2, 2]), exact('int64', [1, 1, 2, 2], [1, 3, 8, 15])],
+      attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+    },
+    {
+      what: 'into a stated shape',
+      operands: [image([1, 1, 2, 2]), exact('int64', [1, 1, 2, 2], [1, 3, 8, 15]), ints(1, 1, 5, 5)],
+      attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+    },
+  ],
   Mean: variadic,
+  MeanVarianceNormalization: [
+    { what: 'by channel', operands: [image([2, 3, 2, 2])] },
+    { what: 'stated axes', operands: [image([2, 3, 4])], attributes: { axes: [-1] } },
+  ],
   Min: variadic,
   Mish: of('spread', ['any sign', {}, 18]),
   Mod: [
@@ -443,9 +631,25 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       operands: [image([2, 3], 'positive'), given([0.9])],
       attributes: { fmod: 1 },
     },
+    {
+      what: 'fmod of both',
+      operands: [image([2, 3]), image([2, 1], 'above-one')],
+      attributes: { fmod: 1 },
+    },
   ],
   Mul: binary(),
   Neg: of('spread', ['any sign']),
+  OneHot: [
+    {
+      what: 'last axis',
+      operands: [exact('int64', [3], [1, -1, 0]), exact('int64', [], [4]), image([2])],
+    },
+    {
+      what: 'axis 0',
+      operands: [exact('int64', [2, 2], [1, 0, 2, 2]), exact('int64', [], [3]), image([2])],
+      attributes: { axis: 0 },
+    },
+  ],
   PRelu: [
     { what: 'a slope a channel', operands: [image([1, 3, 2, 2]), image([3, 1, 1])] },
     { what: 'one slope', operands: [image([2, 3]), real([1])] },
@@ -467,12 +671,33 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       attributes: { pads: [0, 1, 1, 0] },
       opset: 10,
     },
+    {
+      what: 'reflect, cut on one side',
+      operands: [image([1, 5]), ints(0, -1, 0, 2)],
+      attributes: { mode: 'reflect' },
+    },
+    {
+      what: 'edge, cut on both sides',
+      operands: [image([5, 2]), ints(-2, 1, -1, 0)],
+      attributes: { mode: 'edge' },
+    },
   ],
   Pow: [
     ...binary('positive', 'positive'),
     { what: 'a square', operands: [image([2, 3]), given([2])] },
     { what: 'a cube', operands: [image([2, 3]), given([3])] },
     { what: 'an exponent of whole numbers', operands: [image([2, 3]), exact('int64', [], [3])] },
+    { what: 'a root', operands: [image([2, 3], 'positive'), given([0.5])] },
+    { what: 'exponents with a 0', operands: [image([2, 3]), given([0, 1, 2], [3])] },
+  ],
+  RMSNormalization: [
+    {
+      what: 'last axis',
+      operands: [image([2, 3, 4]), image([4])],
+      attributes: { epsilon: f(0.1) },
+      opset: 23,
+    },
+    { what: 'two axes', operands: [image([2, 3, 4]), real([3, 4])], attributes: { axis: 1 }, opset: 23 },
   ],
   Reciprocal: of('positive', ['above 0']),
   ReduceL1: reduction(),
@@ -536,6 +761,59 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       attributes: { mode: 'nearest' },
       opset: 9,
     },
+    ...['linear', 'cubic', 'nearest'].map((mode) => ({
+      what: `${mode}, tf_crop_and_resize`,
+      operands: [
+        image([1, 1, 5, 4]),
+        exact('float32', [8], [0, 0, 0.2, -0.1, 1, 1, 0.9, 1.3]),
+        none,
+        ints(1, 1, 4, 6),
+      ],
+      attributes: { mode, coordinate_transformation_mode: 'tf_crop_and_resize', extrapolation_value: f(2) },
+    })),
+    {
+      what: 'tf_half_pixel_for_nn',
+      operands: [image([1, 1, 4, 4]), none, none, ints(1, 1, 3, 2)],
+      attributes: { mode: 'nearest', coordinate_transformation_mode: 'tf_half_pixel_for_nn' },
+      opset: 11,
+    },
+    ...['linear', 'cubic'].flatMap((mode) =>
+      [0, 1].map((exclude_outside) => ({
+        what: `${mode}, antialiased${exclude_outside === 1 ? ', outside excluded' : ''}`,
+        operands: [image([1, 1, 7, 5]), none, none, ints(1, 1, 3, 8)],
+        attributes: { mode, antialias: 1, exclude_outside },
+        opset: 18,
+      })),
+    ),
+    ...['not_larger', 'not_smaller'].map((keep_aspect_ratio_policy) => ({
+      what: `aspect ratio kept, ${keep_aspect_ratio_policy}`,
+      operands: [image([1, 2, 4, 6]), none, none, ints(7, 8)],
+      attributes: { mode: 'linear', keep_aspect_ratio_policy, axes: [2, 3] },
+      opset: 18,
+    })),
+    {
+      what: 'linear by scales of some axes',
+      operands: [image([1, 1, 4, 3]), none, exact('float32', [2], [0.6, 2])],
+      attributes: { mode: 'linear', axes: [-1, 2] },
+      opset: 18,
+    },
+    {
+      what: '3-D, linear',
+      operands: [image([1, 1, 2, 3, 2]), none, none, ints(1, 1, 3, 5, 4)],
+      attributes: { mode: 'linear' },
+    },
+  ],
+  ReverseSequence: [
+    {
+      what: 'time first',
+      operands: [image([4, 3, 2]), ints(2, 4, 1)],
+      attributes: { time_axis: 0, batch_axis: 1 },
+    },
+    {
+      what: 'batch first',
+      operands: [image([2, 4]), ints(3, 1)],
+      attributes: { time_axis: 1, batch_axis: 0 },
+    },
   ],
   ScatterElements: [
     {
@@ -548,6 +826,22 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       operands: [image([2, 3]), exact('int64', [2, 2], [0, 0, 2, 1]), image([2, 2])],
       attributes: { axis: 1, reduction: 'add' },
     },
+    ...['mul', 'min', 'max'].map((reduction) => ({
+      what: `${reduction}, places repeated`,
+      operands: [image([2, 3]), exact('int64', [2, 2], [0, 0, 2, -1]), image([2, 2])],
+      attributes: { axis: 1, reduction },
+      opset: 18,
+    })),
+    {
+      what: 'times zeros',
+      operands: [
+        image([3]),
+        ints(0, 0, 1, 1, 2),
+        { kind: 'image', shape: [5], domain: 'spread', values: [0, 2, 0, 0, 3] },
+      ],
+      attributes: { reduction: 'mul' },
+      opset: 18,
+    },
   ],
   ScatterND: [
     { what: 'overwriting rows', operands: [image([4, 2]), exact('int64', [2, 1], [2, 0]), image([2, 2])] },
@@ -556,6 +850,12 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       operands: [image([4, 2]), exact('int64', [3, 1], [2, 0, 2]), image([3, 2])],
       attributes: { reduction: 'add' },
     },
+    ...['mul', 'min', 'max'].map((reduction) => ({
+      what: `${reduction}, rows repeated`,
+      operands: [image([3, 2]), exact('int64', [3, 1], [2, 0, 2]), image([3, 2])],
+      attributes: { reduction },
+      opset: 18,
+    })),
   ],
   Selu: of('spread', ['default'], ['stated', { alpha: f(1.2), gamma: f(0.9) }]),
   Shrink: of('spread', ['default'], ['with a bias', { lambd: f(0.45), bias: f(0.1) }]),

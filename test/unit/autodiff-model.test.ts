@@ -267,8 +267,8 @@ describe('what stands in the way', () => {
       node('LSTM', ['x'], ['a']),
       strange,
       node('Relu', ['b'], ['r']),
-      node('GridSample', ['r'], ['g']),
-      node('GridSample', ['g'], ['y']),
+      node('RoiAlign', ['r'], ['g']),
+      node('RoiAlign', ['g'], ['y']),
     ];
     const error = failure(() => buildGradientModel(model(nodes), plain));
     expect(error.kind).toBe('unsupported');
@@ -276,15 +276,15 @@ describe('what stands in the way', () => {
       'The model cannot be differentiated (ONNX operator set 17): ' +
         'LSTM: recurrent layers have no gradient rule (node LSTM:a); ' +
         'com.example::Fused: the operator com.example::Fused is not supported (node Fused:b); ' +
-        'GridSample: the operator GridSample is not supported (nodes GridSample:g, GridSample:y).',
+        'RoiAlign: it pools regions for detectors, which have no gradient rule (nodes RoiAlign:g, RoiAlign:y).',
     );
     const support = checkSupport(model(nodes));
     expect(support.explainable).toBe(false);
     expect(support.reasons).toHaveLength(3);
     expect(support.operators).toEqual([
-      { operator: 'GridSample', count: 2, support: 'refused' },
       { operator: 'LSTM', count: 1, support: 'refused' },
       { operator: 'Relu', count: 1, support: 'differentiable' },
+      { operator: 'RoiAlign', count: 2, support: 'refused' },
       { operator: 'com.example::Fused', count: 1, support: 'refused' },
     ]);
   });

@@ -26,7 +26,10 @@ export const activation = {
   // y is x exactly where x lies within the bounds.
   Clip: inputs((g) => g.mul(g.dy, g.asNumber(g.op('Equal', [g.x(), g.y()]))), undefined, undefined),
   Dropout: unary((g) => g.dy, {
-    refuse: (g) => (g.has(2) && g.data(g.x(2))?.data[0] !== 0 ? 'it is in training mode' : undefined),
+    refuse: (g) => {
+      const drops = !g.has(1) || g.data(g.x(1))?.data[0] !== 0;
+      return drops && g.has(2) && g.data(g.x(2))?.data[0] !== 0 ? 'it is in training mode' : undefined;
+    },
   }),
   // a (exp(x) - 1): slope y + a where x <= 0
   Elu: unary((g) => twoSlopes(g, g.number(1), g.add(g.y(), g.number(attribute.float(g.node, 'alpha', 1))))),

@@ -71,13 +71,27 @@ export const convolution = {
   ConvTranspose: inputs(
     (g) => {
       const sizes = g.sizes(g.x(), 2);
-      const { kernel, strides, dilations, begin, end } = transposedWindows(g.call, sizes, g.sizes(g.x(1), 2));
-      return g.op('Conv', [g.dy, g.x(1)], {
+      const { kernel, strides, dilations, begin, output } = transposedWindows(
+        g.call,
+        sizes,
+        g.sizes(g.x(1), 2),
+      );
+      // As much at the end as lets the Conv make x's size: less than nothing where rows were added that nothing reached.
+      const end = sizes.map(
+        (size, axis) =>
+          (size - 1) * (strides[axis] ?? 1) +
+          ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) +
+          1 -
+          (output[axis] ?? 1) -
+          (begin[axis] ?? 0),
+      );
+      const cut = end.map((size) => Math.min(size, 0));
+      return g.op('Conv', [g.pad(g.dy, [0, 0, ...cut.map(() => 0)], [0, 0, ...cut]), g.x(1)], {
         kernel_shape: kernel,
         strides,
         dilations,
         group: attribute.int(g.node, 'group', 1),
-        pads: [...begin, ...end],
+        pads: [...begin, ...end.map((size) => Math.max(size, 0))],
       });
     },
     undefined,

@@ -58,8 +58,11 @@ export const elementwise = {
   Max: variadic(extreme),
   Mean: variadic((g) => g.div(g.dy, g.number(g.node.inputs.length))),
   Min: variadic(extreme),
-  // a mod b = a - b * (whole number): the gradient with respect to a is 1.
-  Mod: inputs((g) => g.dy, undefined),
+  // y = a - b q, q a whole number: dy/da = 1, dy/db = -q
+  Mod: inputs(
+    (g) => g.dy,
+    (g) => g.neg(g.mul(g.dy, g.op('Round', [g.div(g.sub(g.x(0), g.y()), g.x(1))]))),
+  ),
   // d(a b) = b da + a db
   Mul: inputs(
     (g) => g.mul(g.dy, g.x(1)),
@@ -70,17 +73,18 @@ export const elementwise = {
   Pow: inputs(
     (g) => {
       const exponent = g.cast(g.x(1), g.graph.type(g.y()));
-      const data = g.data(exponent)?.data;
-      const slope =
-        data?.length === 1 && data[0] === 2
-          ? g.mul(g.number(2), g.x())
-          : g.mul(exponent, g.op('Pow', [g.x(), g.sub(exponent, g.number(1))]));
-      return g.mul(g.dy, slope);
+      const known = g.data(exponent)?.data;
+      if (known?.length === 1 && known[0] === 2) return g.mul(g.dy, g.mul(g.number(2), g.x()));
+      const slope = g.mul(exponent, g.op('Pow', [g.x(), g.sub(exponent, g.number(1))]));
+      // x^0 is 1 at 0, too: its slope is 0, not 0 times infinity.
+      const constant = known === undefined || known.includes(0);
+      const zero = g.number(0);
+      return g.mul(g.dy, constant ? g.where(g.op('Equal', [exponent, zero]), zero, slope) : slope);
     },
     (g) => {
       const positive = g.op('Greater', [g.x(), g.number(0)]);
       const log = g.op('Log', [g.where(positive, g.x(), g.number(1))]);
-      return g.mul(g.dy, g.mul(g.y(), log));
+      return g.cast(g.mul(g.dy, g.mul(g.y(), log)), g.graph.type(g.x(1)));
     },
   ),
   // d(1 / x) = -(1 / x)² dx
@@ -112,19 +116,23 @@ export const withoutGradient = {
   And: zeroGradient,
   ArgMax: zeroGradient,
   ArgMin: zeroGradient,
+  BitShift: zeroGradient,
+  BitwiseAnd: zeroGradient,
+  BitwiseNot: zeroGradient,
+  BitwiseOr: zeroGradient,
+  BitwiseXor: zeroGradient,
   Constant: zeroGradient,
   ConstantOfShape: zeroGradient,
   Equal: zeroGradient,
+  EyeLike: zeroGradient,
   Greater: zeroGradient,
   GreaterOrEqual: zeroGradient,
-  Hardmax: zeroGradient,
   IsInf: zeroGradient,
   IsNaN: zeroGradient,
   Less: zeroGradient,
   LessOrEqual: zeroGradient,
   NonZero: zeroGradient,
   Not: zeroGradient,
-  OneHot: zeroGradient,
   Or: zeroGradient,
   Range: zeroGradient,
   Shape: zeroGradient,

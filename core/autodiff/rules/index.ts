@@ -11,6 +11,7 @@ import { normalization } from './normalization.ts';
 import { pooling } from './pooling.ts';
 import { reduction } from './reduction.ts';
 import { resampling } from './resampling.ts';
+import { sampling } from './sampling.ts';
 
 export const rules = {
   ...activation,
@@ -22,6 +23,7 @@ export const rules = {
   ...pooling,
   ...reduction,
   ...resampling,
+  ...sampling,
   ...withoutGradient,
 } satisfies Record<KnownOperator, Rule>;
 
@@ -29,19 +31,39 @@ const random = refused('its result is random, so that no two evaluations explain
 const recurrent = refused('recurrent layers have no gradient rule');
 const quantised = refused('the model is quantised: its gradient is zero almost everywhere');
 const repeated = refused('loops have no gradient rule');
+const regions = refused('it pools regions for detectors, which have no gradient rule');
+const spectral = refused('Fourier transforms and spectra have no gradient rule');
+const loss = refused('it is a training loss: explain what the model outputs before it');
+const dataDependent = refused('the number of its results depends on the image');
+const words = refused('it works on text');
+const containers = refused('sequences and optional values have no gradient rule');
 
 /** Operators that are known and refused on purpose. */
 const refusals: Readonly<Record<string, Rule>> = {
   Bernoulli: random,
+  BlackmanWindow: spectral,
+  ConcatFromSequence: containers,
   ConvInteger: quantised,
+  DFT: spectral,
+  DeformConv: refused('deformable convolutions have no gradient rule'),
   DequantizeLinear: quantised,
+  Det: refused('determinants have no gradient rule'),
   DynamicQuantizeLinear: quantised,
   GRU: recurrent,
+  HammingWindow: spectral,
+  HannWindow: spectral,
+  ImageDecoder: refused('it decodes an image file: the model must take pixels'),
   LSTM: recurrent,
   Loop: repeated,
   MatMulInteger: quantised,
+  MaxRoiPool: regions,
+  MelWeightMatrix: spectral,
   Multinomial: random,
-  NonMaxSuppression: refused('it selects boxes, so that the number of results depends on the image'),
+  NegativeLogLikelihoodLoss: loss,
+  NonMaxSuppression: dataDependent,
+  Optional: containers,
+  OptionalGetElement: containers,
+  OptionalHasElement: containers,
   QLinearConv: quantised,
   QLinearMatMul: quantised,
   QuantizeLinear: quantised,
@@ -50,11 +72,31 @@ const refusals: Readonly<Record<string, Rule>> = {
   RandomNormalLike: random,
   RandomUniform: random,
   RandomUniformLike: random,
+  RegexFullMatch: words,
+  RoiAlign: regions,
+  STFT: spectral,
   Scan: repeated,
+  SequenceAt: containers,
+  SequenceConstruct: containers,
+  SequenceEmpty: containers,
+  SequenceErase: containers,
+  SequenceInsert: containers,
+  SequenceLength: containers,
+  SequenceMap: containers,
+  SoftmaxCrossEntropyLoss: loss,
+  SplitToSequence: containers,
+  StringConcat: words,
+  StringNormalizer: words,
+  StringSplit: words,
+  TfIdfVectorizer: words,
+  Unique: dataDependent,
 };
 
 /** Operators that another form replaces before shapes are inferred (core/onnx/upgrade.ts). */
-const replaced: Readonly<Record<string, Rule>> = { Upsample: rules.Resize };
+const replaced: Readonly<Record<string, Rule>> = {
+  Scatter: rules.ScatterElements,
+  Upsample: rules.Resize,
+};
 
 /** @returns undefined for operators that Pathlight does not know */
 export function ruleOf(operator: string): Rule | undefined {

@@ -4,8 +4,9 @@ import type { AttributeValues, Value } from '../../onnx/builder.ts';
 import { floatValue } from '../../onnx/attributes.ts';
 import { axisOf } from '../../onnx/call.ts';
 import { einsumLabels } from '../../onnx/inference.ts';
+import { tensor } from '../../onnx/tensor.ts';
 import type { Rule } from '../rule.ts';
-import { inputs, unary, variadic } from '../rule.ts';
+import { inputs, refused, unary, variadic } from '../rule.ts';
 import type { Site } from '../site.ts';
 
 /** The matrices of a MatMul, a vector made a row (left) or a column (right), and the gradient shaped to fit. */
@@ -38,29 +39,45 @@ function softmaxAxis(g: Site): number {
   return axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x()));
 }
 
+/** 1 where the places along both axes are the same, else 0; as wide as it must be to be multiplied with a value. */
+function diagonal(g: Site, size: number, rank: number, axes: readonly [number, number]): Value {
+  const shape = Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? size : 1));
+  const places = Array.from({ length: size * size }, (_, at) => Number(at % (size + 1) === 0));
+  return g.constant(tensor(g.graph.type(g.y()), shape, places));
+}
+
+/** The gradient of one operand is an Einsum of the result's gradient and of the other operands. */
+function einsumGradient(g: Site, index: number): Value {
+  const { operands, result } = einsumLabels(g.call);
+  const own = operands[index] ?? [];
+  const others = operands.filter((_, operand) => operand !== index);
+  // A label of this operand alone was summed over: its gradient repeats along that axis.
+  const isShared = (label: string): boolean => [result, ...others].some((term) => term.includes(label));
+  const isFirst = (label: string, axis: number): boolean => own.indexOf(label) === axis;
+  const shared = own.filter((label, axis) => isShared(label) && isFirst(label, axis));
+  const terms = [result, ...others].map((term) => term.join(''));
+  const equation = `${terms.join(',')}->${shared.join('')}`;
+  const rest = g.node.inputs.filter((_, operand) => operand !== index);
+  const product = g.op('Einsum', [g.dy, ...rest], { equation });
+  const missing = own.flatMap((label, axis) => (isShared(label) && isFirst(label, axis) ? [] : [axis]));
+  const whole = missing.length === 0 ? product : g.op('Unsqueeze', [product, g.integers(missing)]);
+  // A label used twice reads the diagonal: off it, the gradient is 0.
+  return own.reduce(
+    (value, label, axis) =>
+      isFirst(label, axis)
+        ? value
+        : g.mul(value, diagonal(g, g.size(g.x(index), axis), own.length, [own.indexOf(label), axis])),
+    whole,
+  );
+}
+
 export const linear = {
-  Einsum: variadic(
-    (g, index) => {
-      const { operands, result } = einsumLabels(g.call);
-      const own = operands[index] ?? [];
-      const others = operands.filter((_, operand) => operand !== index);
-      // A label of this operand alone was summed over: its gradient repeats along that axis.
-      const shared = own.filter((label) => [result, ...others].some((term) => term.includes(label)));
-      const terms = [result, ...others].map((term) => term.join(''));
-      const equation = `${terms.join(',')}->${shared.join('')}`;
-      const product = g.op('Einsum', [g.dy, ...g.node.inputs.filter((_, operand) => operand !== index)], {
-        equation,
-      });
-      const missing = own.flatMap((label, axis) => (shared.includes(label) ? [] : [axis]));
-      return missing.length === 0 ? product : g.op('Unsqueeze', [product, g.integers(missing)]);
+  Einsum: variadic(einsumGradient, {
+    refuse: (g) => {
+      einsumLabels(g.call);
+      return undefined;
     },
-    {
-      refuse: (g) => {
-        einsumLabels(g.call);
-        return undefined;
-      },
-    },
-  ),
+  }),
   // Y = alpha A B + beta C: dA = alpha dY Bᵀ, dB = alpha Aᵀ dY, dC = beta dY, each transposed as stated
   Gemm: {
     kind: 'differentiable',
@@ -74,6 +91,7 @@ export const linear = {
       ];
     },
   },
+  Hardmax: refused('its gradient is zero almost everywhere'),
   // y = x - ln sum(exp(x)): dx = dy - softmax(x) sum(dy)
   LogSoftmax: unary((g) => {
     const total = g.sum(g.dy, [softmaxAxis(g)]);

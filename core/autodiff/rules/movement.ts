@@ -1,12 +1,13 @@
 /** Operators that move elements: each gradient moves them back, and adds up where one was used twice. */
 import * as attribute from '../../onnx/attributes.ts';
-import type { Value } from '../../onnx/builder.ts';
+import type { AttributeValues, Value } from '../../onnx/builder.ts';
 import type { Call } from '../../onnx/call.ts';
 import { axisOf, values } from '../../onnx/call.ts';
-import { padding, sliceRanges, splitSizes } from '../../onnx/inference.ts';
-import { integers } from '../../onnx/tensor.ts';
-import type { Rule } from '../rule.ts';
+import { chosenPlaces, padding, sliceRanges, splitSizes } from '../../onnx/inference.ts';
+import { elementCount, strides, tensor } from '../../onnx/tensor.ts';
+import type { DifferentiableRule, Rule } from '../rule.ts';
 import { inputs, unary } from '../rule.ts';
+import { alongAxis } from './resampling.ts';
 import type { Site } from '../site.ts';
 
 const backToShape = inputs((g) => g.reshapeLike(g.dy, g.x()), undefined);
@@ -86,9 +87,9 @@ function padGradient(g: Site): Value {
     const after = end[axis] ?? 0;
     if (before === 0 && after === 0) return;
     const size = g.size(g.x(), axis);
-    const source = g.constant(integers(paddingSource(mode, size, before, size + before + after)));
-    const target = g.slice(dx, [axis], [0], [size]);
-    dx = g.scatterAdd(target, spreadIndices(g, source, dx, axis), dx, axis);
+    const source = paddingSource(mode, size, before, size + before + after);
+    const takes = Array.from({ length: size }, (_, at) => source.map((from) => Number(from === at)));
+    dx = alongAxis(g, takes, dx, axis);
   });
   return dx;
 }
@@ -131,7 +132,148 @@ function blocksToDepth(g: Site): Value {
   return g.reshapeLike(g.transpose(apart, columnFirst ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4]), g.x());
 }
 
+/** As many copies of dy's slices as were taken are added up, each at its place. */
+function gatherNDGradient(g: Site): Value {
+  const batchAxes = attribute.int(g.node, 'batch_dims', 0);
+  if (batchAxes === 0) {
+    return g.op('ScatterND', [g.zerosLike(g.x()), g.x(1), g.dy], { reduction: 'add' });
+  }
+  // [B, D, S]: the batch, the axes that an index speaks of, the slice. An index becomes one number below D.
+  const depth = g.size(g.x(1), -1);
+  const sizes = g.dimensions(g.x());
+  const batch = sizes.slice(0, batchAxes);
+  const indexed = g.sizes(g.x(), batchAxes).slice(0, depth);
+  const slice = elementCount(g.sizes(g.x(), batchAxes + depth));
+  const images = batch.includes('batch') ? 'batch' : elementCount(batch as number[]);
+  const taken = elementCount(g.sizes(g.x(1), batchAxes).slice(0, -1));
+  const rows = g.reshape(g.x(1), [images, taken, depth]);
+  const nonNegative = g.where(g.op('Less', [rows, g.integers([0])]), g.add(rows, g.integers(indexed)), rows);
+  const steps = g.integers(strides(indexed));
+  const places = g.sum(g.mul(nonNegative, steps), [2]);
+  const updates = g.reshape(g.dy, [images, taken, slice]);
+  const flat = g.reshape(g.x(), [images, elementCount(indexed), slice]);
+  const spread = g.op('Expand', [places, g.op('Shape', [updates])]);
+  return g.reshapeLike(g.scatterAdd(flat, spread, updates, 1), g.x());
+}
+
+/** A ScatterElements or ScatterND, by how an update meets what stands at its place. */
+function scatterRule(
+  scatter: 'ScatterElements' | 'ScatterND',
+  gather: 'GatherElements' | 'GatherND',
+  attributesOf: (g: Site) => AttributeValues,
+): DifferentiableRule {
+  const reductionOf = (g: Site): string => attribute.string(g.node, 'reduction', 'none');
+  const put = (g: Site, onto: Value, updates: Value, reduction = 'none'): Value =>
+    g.op(scatter, [onto, g.x(1), updates], {
+      ...attributesOf(g),
+      ...(reduction === 'none' ? {} : { reduction }),
+    });
+  const at = (g: Site, value: Value): Value => g.op(gather, [value, g.x(1)], attributesOf(g));
+  const onesLike = (g: Site, value: Value): Value => g.add(g.zerosLike(value), g.number(1));
+  const equal = (g: Site, a: Value, b: Value): Value => g.asNumber(g.op('Equal', [a, b]));
+
+  /** The greatest (least) of what meets at a place takes the gradient; those that tie share it. */
+  const shared = (g: Site): { dy: Value; data: Value; updates: Value } => {
+    const data = equal(g, g.x(), g.y());
+    const updates = equal(g, g.x(2), at(g, g.y()));
+    return { dy: g.div(g.dy, put(g, data, updates, 'add')), data, updates };
+  };
+  /** The product of all other updates at the place of each: with one 0 among them only that one's is not 0. */
+  const others = (g: Site): Value => {
+    const isZero = g.op('Equal', [g.x(2), g.number(0)]);
+    const nonZero = g.where(isZero, g.number(1), g.x(2));
+    const product = at(g, put(g, onesLike(g, g.x()), nonZero, 'mul'));
+    const zeros = at(g, put(g, g.zerosLike(g.x()), g.asNumber(isZero), 'add'));
+    const when = (count: number): Value => equal(g, zeros, g.number(count));
+    return g.where(isZero, g.mul(product, when(1)), g.div(g.mul(product, when(0)), nonZero));
+  };
+  return inputs(
+    (g) => {
+      switch (reductionOf(g)) {
+        case 'add':
+          return g.dy;
+        case 'mul':
+          return g.mul(g.dy, put(g, onesLike(g, g.x()), g.x(2), 'mul'));
+        case 'none':
+          // What was overwritten takes no gradient.
+          return put(g, g.dy, g.zerosLike(g.x(2)));
+        default: {
+          const { dy, data } = shared(g);
+          return g.mul(dy, data);
+        }
+      }
+    },
+    undefined,
+    (g) => {
+      switch (reductionOf(g)) {
+        case 'add':
+        case 'none':
+          return at(g, g.dy);
+        case 'mul':
+          return g.mul(at(g, g.mul(g.dy, g.x())), others(g));
+        default: {
+          const { dy, updates } = shared(g);
+          return g.mul(at(g, dy), updates);
+        }
+      }
+    },
+  );
+}
+
+/** The columns of an image, as Col2Im adds them up: [N, C, H, W] -> [N, C bh bw, L], by kernels that read one place each. */
+function columns(g: Site): Value {
+  const [imageSizes, block] = [values(g.call, 1), values(g.call, 2)];
+  const count = elementCount(block);
+  const kernels = g.constant(
+    tensor(
+      g.graph.type(g.y()),
+      [count, 1, ...block],
+      Array.from({ length: count * count }, (_, at) => Number(at % (count + 1) === 0)),
+    ),
+  );
+  const ones = block.map(() => 1);
+  const rows = g.op('Conv', [g.reshape(g.dy, ['batch', 1, ...imageSizes]), kernels], {
+    kernel_shape: block,
+    strides: attribute.ints(g.node, 'strides', ones),
+    dilations: attribute.ints(g.node, 'dilations', ones),
+    pads: attribute.ints(g.node, 'pads', [...ones, ...ones].fill(0)),
+  });
+  return g.reshapeLike(rows, g.x());
+}
+
+/** What CenterCropPad cut away or put around, undone. */
+function centred(g: Site): Value {
+  const to = g.dimensions(g.y());
+  const taken = g.dimensions(g.x()).map((from, axis) => {
+    const made = to[axis] ?? from;
+    if (from === made) return [0, 0];
+    if (typeof from !== 'number' || typeof made !== 'number') {
+      throw g.unsupported(`axis ${axis} depends on the number of images`);
+    }
+    // What an odd difference leaves over lies at the end.
+    const before = Math.floor(Math.abs(from - made) / 2) * Math.sign(from - made);
+    return [before, from - made - before];
+  });
+  return g.pad(
+    g.dy,
+    taken.map(([before = 0]) => before),
+    taken.map(([, after = 0]) => after),
+  );
+}
+
+function compressGradient(g: Site): Value {
+  const axis = attribute.int(g.node, 'axis', undefined);
+  const chosen = g.integers(fixed(g, chosenPlaces));
+  const back = (like: Value, at: number): Value =>
+    g.scatterAdd(like, spreadIndices(g, chosen, g.dy, at), g.dy, at);
+  if (axis !== undefined) return back(g.x(), axisOf(g.call, axis, g.rank(g.x())));
+  return g.reshapeLike(back(g.reshape(g.x(), [elementCount(g.sizes(g.x(), 0))]), 0), g.x());
+}
+
 export const movement = {
+  CenterCropPad: inputs(centred, undefined),
+  Col2Im: inputs(columns, undefined, undefined),
+  Compress: inputs(compressGradient, undefined),
   // Each input takes back its part of the axis.
   Concat: {
     kind: 'differentiable',
@@ -153,44 +295,27 @@ export const movement = {
   Flatten: backToShape,
   Gather: inputs(gatherGradient, undefined),
   GatherElements: inputs((g) => g.scatterAdd(g.x(), g.x(1), g.dy, axisOfNode(g, 0)), undefined),
-  GatherND: {
-    kind: 'differentiable',
-    gradients: (g) => [
-      () => g.op('ScatterND', [g.zerosLike(g.x()), g.x(1), g.dy], { reduction: 'add' }),
-      undefined,
-    ],
-    refuse: (g) => (attribute.int(g.node, 'batch_dims', 0) > 0 ? 'batch_dims is not 0' : undefined),
-  },
+  GatherND: inputs(gatherNDGradient, undefined),
+  // 1 where an index states it, else 0: the second value has the former's gradient, the first that of the rest.
+  OneHot: inputs(undefined, undefined, (g) => {
+    const zeroOne = g.constant(tensor(g.graph.type(g.y()), [2], [0, 1]));
+    const mask = g.op('OneHot', [g.x(0), g.x(1), zeroOne], { axis: attribute.int(g.node, 'axis', -1) });
+    const total = (value: Value): Value => g.reshape(g.sum(value, [...g.dimensions(g.y()).keys()]), [1]);
+    const on = total(g.mul(g.dy, mask));
+    return g.op('Concat', [g.sub(total(g.dy), on), on], { axis: 0 });
+  }),
   Pad: inputs(padGradient, undefined, undefined, undefined),
   Reshape: backToShape,
-  // What was overwritten takes no gradient; what was written takes it from its place.
-  ScatterElements: {
-    kind: 'differentiable',
-    gradients: (g) => {
-      const axis = axisOfNode(g, 0);
-      return [
-        () =>
-          attribute.string(g.node, 'reduction', 'none') === 'add'
-            ? g.dy
-            : g.op('ScatterElements', [g.dy, g.x(1), g.zerosLike(g.x(2))], { axis }),
-        undefined,
-        () => g.op('GatherElements', [g.dy, g.x(1)], { axis }),
-      ];
-    },
-    refuse: refuseReduction,
-  },
-  ScatterND: {
-    kind: 'differentiable',
-    gradients: (g) => [
-      () =>
-        attribute.string(g.node, 'reduction', 'none') === 'add'
-          ? g.dy
-          : g.op('ScatterND', [g.dy, g.x(1), g.zerosLike(g.x(2))]),
-      undefined,
-      () => g.op('GatherND', [g.dy, g.x(1)]),
-    ],
-    refuse: refuseReduction,
-  },
+  ReverseSequence: inputs(
+    (g) =>
+      g.op('ReverseSequence', [g.dy, g.x(1)], {
+        batch_axis: attribute.int(g.node, 'batch_axis', 1),
+        time_axis: attribute.int(g.node, 'time_axis', 0),
+      }),
+    undefined,
+  ),
+  ScatterElements: scatterRule('ScatterElements', 'GatherElements', (g) => ({ axis: axisOfNode(g, 0) })),
+  ScatterND: scatterRule('ScatterND', 'GatherND', () => ({})),
   Slice: inputs(sliceGradient, undefined, undefined, undefined, undefined),
   // SpaceToDepth stores its blocks as DepthToSpace reads them in DCR mode.
   SpaceToDepth: unary((g) =>
@@ -236,8 +361,3 @@ export const movement = {
   ),
   Unsqueeze: backToShape,
 } satisfies Partial<Record<string, Rule>>;
-
-function refuseReduction(g: Site): string | undefined {
-  const reduction = attribute.string(g.node, 'reduction', 'none');
-  return reduction === 'none' || reduction === 'add' ? undefined : `its reduction is ${reduction}`;
-}

@@ -17,15 +17,28 @@ function perChannel(g: Site, value: Value): Value {
  * Of x̂ = (x - mean) / sqrt(variance + epsilon) over the given axes:
  * dx = (h - mean(h) - x̂ mean(h x̂)) / sqrt(variance + epsilon), where h is the gradient of x̂.
  */
-function standardised(g: Site, x: Value, h: Value, axes: readonly number[]): Value {
+function standardised(g: Site, x: Value, h: Value, axes: readonly number[], epsilon = epsilonOf(g)): Value {
+  const { hat, deviation, mean } = statistics(g, x, axes, epsilon);
+  const rest = g.sub(g.sub(h, mean(h)), g.mul(hat, mean(g.mul(h, hat))));
+  return g.div(rest, deviation);
+}
+
+function epsilonOf(g: Site): number {
+  return attribute.float(g.node, 'epsilon', 1e-5);
+}
+
+/** x̂, the deviation it was divided by, and the mean over the same axes. */
+function statistics(
+  g: Site,
+  x: Value,
+  axes: readonly number[],
+  epsilon: number,
+): { hat: Value; deviation: Value; mean: (value: Value) => Value } {
   const count = g.number(axes.reduce((product, axis) => product * g.size(x, axis), 1));
   const mean = (value: Value): Value => g.div(g.sum(value, axes), count);
   const centred = g.sub(x, mean(x));
-  const epsilon = g.number(attribute.float(g.node, 'epsilon', 1e-5));
-  const deviation = g.op('Sqrt', [g.add(mean(g.mul(centred, centred)), epsilon)]);
-  const hat = g.div(centred, deviation);
-  const rest = g.sub(g.sub(h, mean(h)), g.mul(hat, mean(g.mul(h, hat))));
-  return g.div(rest, deviation);
+  const deviation = g.op('Sqrt', [g.add(mean(g.mul(centred, centred)), g.number(epsilon))]);
+  return { hat: g.div(centred, deviation), deviation, mean };
 }
 
 function from(first: number, rank: number): number[] {
@@ -113,4 +126,27 @@ export const normalization = {
     const slope = first ? g.op('Sign', [g.x()]) : g.y();
     return g.div(g.sub(g.dy, g.mul(slope, g.sum(g.mul(g.dy, g.y()), axes))), norm);
   }),
+  // x̂ alone; an epsilon that ONNX fixes
+  MeanVarianceNormalization: unary((g) => {
+    const stated = attribute.ints(g.node, 'axes', [0, 2, 3]);
+    const axes = stated.map((axis) => axisOf(g.call, axis, g.rank(g.x())));
+    return standardised(g, g.x(), g.dy, axes, 1e-9);
+  }),
+  // y = scale x̂, x̂ = x / r, r = sqrt(mean(x²) + epsilon): dx = (h - x̂ mean(h x̂)) / r, h = scale dy
+  RMSNormalization: inputs(
+    (g) => {
+      const { hat, root, mean } = rootMeanSquare(g);
+      const h = g.mul(g.dy, g.x(1));
+      return g.div(g.sub(h, g.mul(hat, mean(g.mul(h, hat)))), root);
+    },
+    (g) => g.mul(g.dy, rootMeanSquare(g).hat),
+  ),
 } satisfies Partial<Record<string, Rule>>;
+
+function rootMeanSquare(g: Site): { hat: Value; root: Value; mean: (value: Value) => Value } {
+  const axes = from(axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x())), g.rank(g.x()));
+  const count = g.number(axes.reduce((product, axis) => product * g.size(g.x(), axis), 1));
+  const mean = (value: Value): Value => g.div(g.sum(value, axes), count);
+  const root = g.op('Sqrt', [g.add(mean(g.mul(g.x(), g.x())), g.number(epsilonOf(g)))]);
+  return { hat: g.div(g.x(), root), root, mean };
+}

@@ -6,7 +6,7 @@ import { elementCount, tensor } from '../../onnx/tensor.ts';
 import type { Windows } from '../../onnx/window.ts';
 import { windows } from '../../onnx/window.ts';
 import type { Rule } from '../rule.ts';
-import { unary } from '../rule.ts';
+import { inputs, unary } from '../rule.ts';
 import type { Site } from '../site.ts';
 
 function poolWindows(g: Site, sizes: readonly number[]): Windows {
@@ -34,10 +34,7 @@ function divisors(
 function averagePoolGradient(g: Site): Value {
   const sizes = g.sizes(g.x(), 2);
   const pool = poolWindows(g, sizes);
-  const { kernel, strides, dilations, begin, output } = pool;
-  const spatial = sizes.map((_, axis) => axis + 2);
-  const none = [0, 0];
-
+  const { kernel, output } = pool;
   const countPadding = attribute.int(g.node, 'count_include_pad', 0) === 1;
   const counts = sizes.map((size, axis) => divisors(pool, axis, size, countPadding));
   const whole = elementCount(kernel);
@@ -54,8 +51,15 @@ function averagePoolGradient(g: Site): Value {
           ),
         ),
       );
-  const dy = g.mul(g.dy, shares);
+  return sumOverWindows(g, pool, g.mul(g.dy, shares));
+}
 
+/** For each element of x, the sum over the windows that hold it of one value a window. */
+function sumOverWindows(g: Site, pool: Windows, dy: Value): Value {
+  const sizes = g.sizes(g.x(), 2);
+  const { kernel, strides, dilations, begin, output } = pool;
+  const spatial = sizes.map((_, axis) => axis + 2);
+  const none = [0, 0];
   const tiles = kernel.every((size, axis) => size === strides[axis] && dilations[axis] === 1);
   if (tiles) {
     // Windows lie side by side: every dy is repeated over its window.
@@ -95,7 +99,29 @@ function averagePoolGradient(g: Site): Value {
     return g.reshapeLike(g.op('Conv', [rows, ones], { kernel_shape: kernel, dilations }), g.x());
   }
   const mean = g.op('AveragePool', [padded], { kernel_shape: kernel });
-  return g.mul(mean, g.number(whole));
+  return g.mul(mean, g.number(elementCount(kernel)));
+}
+
+/** y = (sum |x|^p)^(1/p): dx = sign(x) |x|^(p-1) sum(dy y^(1-p)) over the windows that hold it; 0 where all of a window is 0. */
+function powerGradient(g: Site, exponent: number, spread: (value: Value) => Value): Value {
+  const sign = g.op('Sign', [g.x()]);
+  if (exponent === 1) return g.mul(sign, spread(g.dy));
+  const power = (value: Value, by: number): Value => (by === 1 ? value : g.op('Pow', [value, g.number(by)]));
+  const isZero = g.op('Equal', [g.y(), g.number(0)]);
+  const norm = power(g.where(isZero, g.number(1), g.y()), exponent - 1);
+  const share = spread(g.div(g.dy, norm));
+  return g.mul(exponent === 2 ? g.x() : g.mul(sign, power(g.op('Abs', [g.x()]), exponent - 1)), share);
+}
+
+/** All of dy goes to the first of the greatest elements of each channel, as in PyTorch. */
+function globalMaxPoolGradient(g: Site): Value {
+  const [images = 1, channels = 1] = g.dimensions(g.x());
+  const count = elementCount(g.sizes(g.x(), 2));
+  const rows = g.reshape(g.x(), [images, channels, count]);
+  const first = g.cast(g.op('ArgMax', [rows], { axis: 2 }), 'int32');
+  const places = g.constant(tensor('int32', [1, 1, count], [...Array(count).keys()]));
+  const winner = g.asNumber(g.op('Equal', [places, first]));
+  return g.reshapeLike(g.mul(winner, g.reshape(g.dy, [images, channels, 1])), g.x());
 }
 
 /** dy goes to the element that the pool itself reports as greatest. */
@@ -112,14 +138,26 @@ function maxPoolGradient(g: Site): Value {
 export const pooling = {
   AveragePool: unary(averagePoolGradient),
   GlobalAveragePool: unary((g) => g.div(g.dy, g.number(elementCount(g.sizes(g.x(), 2))))),
-  // Elements that tie share the gradient.
-  GlobalMaxPool: unary((g) => {
-    const winners = g.asNumber(g.op('Equal', [g.x(), g.y()]));
-    const axes = g.sizes(g.x(), 2).map((_, axis) => axis + 2);
-    return g.mul(g.div(g.dy, g.sum(winners, axes)), winners);
-  }),
+  GlobalLpPool: unary((g) => powerGradient(g, attribute.int(g.node, 'p', 2), (value) => value)),
+  GlobalMaxPool: unary(globalMaxPoolGradient),
+  LpPool: unary((g) =>
+    powerGradient(g, attribute.int(g.node, 'p', 2), (value) =>
+      sumOverWindows(g, poolWindows(g, g.sizes(g.x(), 2)), value),
+    ),
+  ),
   MaxPool: unary(maxPoolGradient, {
     refuse: (g) =>
       attribute.int(g.node, 'storage_order', 0) === 1 ? 'its indices are stored by columns' : undefined,
   }),
+  // Every element is put at the place that its index states in the whole of y.
+  MaxUnpool: inputs(
+    (g) => {
+      const flat = g.integers([-1]);
+      const indices = g.op('Reshape', [g.x(1), flat]);
+      const taken = g.op('GatherElements', [g.op('Reshape', [g.dy, flat]), indices], { axis: 0 });
+      return g.op('Reshape', [taken, g.op('Shape', [g.x()])]);
+    },
+    undefined,
+    undefined,
+  ),
 } satisfies Partial<Record<string, Rule>>;

@@ -2,6 +2,7 @@
 import * as attribute from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/builder.ts';
 import { axisOf } from '../../onnx/call.ts';
+import { resizing } from '../../onnx/inference.ts';
 import { elementCount, tensor } from '../../onnx/tensor.ts';
 import type { Rule } from '../rule.ts';
 import type { Site } from '../site.ts';
@@ -12,36 +13,71 @@ interface Sampling {
   nearest: string;
   cubic: number;
   excludeOutside: boolean;
+  antialias: boolean;
+}
+
+/** One axis: how many samples it has, how many it gets, by what factor, and what part of it is taken (tf_crop_and_resize). */
+interface Axis {
+  from: number;
+  to: number;
+  scale: number;
+  start: number;
+  end: number;
 }
 
 /** Rows of [output][input] weights of one axis (ONNX Operators.md, Resize). */
-function samplingWeights(from: number, to: number, scale: number, sampling: Sampling): number[][] {
+function samplingWeights(axis: Axis, sampling: Sampling): number[][] {
+  const { from, to } = axis;
   return Array.from({ length: to }, (_, index) => {
     const row = new Array<number>(from).fill(0);
     const place = (at: number): number => Math.min(Math.max(at, 0), from - 1);
     const give = (at: number, weight: number): void => {
       row[place(at)] = (row[place(at)] ?? 0) + weight;
     };
-    const at = sourceOf(index, from, to, scale, sampling.transformation);
-    const base = Math.floor(at);
-    const part = at - base;
+    const at = sourceOf(index, axis, sampling.transformation);
+    // Beyond the image stands a constant, which no pixel takes part in.
+    const beyond = sampling.transformation === 'tf_crop_and_resize' && (at < 0 || at > from - 1);
+    if (beyond) return row;
     if (sampling.mode === 'nearest') {
       give(nearest(at, sampling.nearest), 1);
-    } else if (sampling.mode === 'linear') {
-      give(base, 1 - part);
-      give(base + 1, part);
-    } else {
-      const taps = cubicTaps(part, sampling.cubic).map((weight, tap) => ({ at: base - 1 + tap, weight }));
-      const used = sampling.excludeOutside ? taps.filter((tap) => tap.at >= 0 && tap.at < from) : taps;
-      const total = used.reduce((sum, { weight }) => sum + weight, 0);
-      for (const tap of used) give(tap.at, tap.weight / total);
+      return row;
     }
+    const taps = tapsAround(at, axis, sampling);
+    const used = sampling.excludeOutside ? taps.filter((tap) => tap.at >= 0 && tap.at < from) : taps;
+    const total = used.reduce((sum, { weight }) => sum + weight, 0);
+    for (const tap of used) give(tap.at, tap.weight / total);
     return row;
   });
 }
 
-function sourceOf(index: number, from: number, to: number, scale: number, transformation: string): number {
+/** The samples that are mixed at a place, each with its weight. */
+function tapsAround(at: number, { scale }: Axis, sampling: Sampling): { at: number; weight: number }[] {
+  const radius = sampling.mode === 'linear' ? 1 : 2;
+  // To shrink without aliasing, the kernel is widened to the samples that one output stands for.
+  const stretch = sampling.antialias ? Math.max(1 / scale, 1) : 1;
+  const first = Math.ceil(at - radius * stretch);
+  const last = Math.floor(at + radius * stretch);
+  return Array.from({ length: last - first + 1 }, (_, index) => ({
+    at: first + index,
+    weight: kernelWeight(Math.abs(first + index - at) / stretch, sampling),
+  }));
+}
+
+/** The weight of a sample at a distance: a triangle, or Keys' cubic (1981). */
+function kernelWeight(distance: number, { mode, cubic: a }: Sampling): number {
+  if (mode === 'linear') return Math.max(1 - distance, 0);
+  if (distance < 1) return ((a + 2) * distance - (a + 3)) * distance * distance + 1;
+  return distance < 2 ? ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a : 0;
+}
+
+function sourceOf(index: number, { from, to, scale, start, end }: Axis, transformation: string): number {
   switch (transformation) {
+    case 'tf_crop_and_resize':
+      return to > 1
+        ? start * (from - 1) + (index * (end - start) * (from - 1)) / (to - 1)
+        : (start + end) * (from - 1) * 0.5;
+    case 'tf_half_pixel_for_nn':
+      return (index + 0.5) / scale;
     case 'asymmetric':
       return index / scale;
     case 'align_corners':
@@ -70,26 +106,28 @@ function nearest(at: number, rounding: string): number {
   }
 }
 
-/** Weights of the samples at -1, 0, 1 and 2 (Keys 1981). */
-function cubicTaps(part: number, a: number): number[] {
-  const near = (x: number): number => ((a + 2) * x - (a + 3)) * x * x + 1;
-  const far = (x: number): number => ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
-  return [far(part + 1), near(part), near(1 - part), far(2 - part)];
-}
-
-/** The scale of every axis, as stated or as the ratio of the sizes. */
-function scales(g: Site): number[] {
+/** Every axis of a Resize; the part that is taken is stated for some axes or for all. */
+function axesOf(g: Site): Axis[] {
   const { shape } = g.graph.facts(g.x())[0] ?? { shape: [] };
-  const made = g.graph.facts(g.y())[0]?.shape ?? [];
-  const stated = g.has(3) ? undefined : g.data(g.x(2));
-  const axes = attribute
+  const { sizes, scales } = resizing(g.call);
+  const stated = attribute
     .ints(g.node, 'axes', undefined)
     ?.map((axis) => axisOf(g.call, axis, shape.length)) ?? [...shape.keys()];
-  return shape.map((size, axis) => stated?.data[axes.indexOf(axis)] ?? (made[axis] ?? 1) / size);
+  const region = g.has(1) ? g.data(g.x(1))?.data : undefined;
+  return shape.map((from, axis) => {
+    const at = stated.indexOf(axis);
+    const [start = 0, end = 1] = at < 0 ? [] : [region?.[at], region?.[at + stated.length]];
+    return { from, to: sizes[axis] ?? from, scale: scales[axis] ?? 1, start, end };
+  });
 }
 
 /** Multiplies the matrix [a, b] with one axis of size b of a value. */
-function alongAxis(g: Site, matrix: readonly (readonly number[])[], value: Value, axis: number): Value {
+export function alongAxis(
+  g: Site,
+  matrix: readonly (readonly number[])[],
+  value: Value,
+  axis: number,
+): Value {
   const sizes = g.dimensions(value);
   const rows = matrix.length;
   const columns = matrix[0]?.length ?? 0;
@@ -109,14 +147,15 @@ function resizeGradient(g: Site): Value {
     nearest: attribute.string(g.node, 'nearest_mode', 'round_prefer_floor'),
     cubic: attribute.float(g.node, 'cubic_coeff_a', -0.75),
     excludeOutside: attribute.int(g.node, 'exclude_outside', 0) === 1,
+    antialias: attribute.int(g.node, 'antialias', 0) === 1,
   };
+  const crops = sampling.transformation === 'tf_crop_and_resize';
   let dx = g.dy;
-  const factors = scales(g);
-  from.forEach((_, axis) => {
-    const scale = factors[axis] ?? 1;
-    if (from[axis] === to[axis] && scale === 1) return;
-    const weights = samplingWeights(g.size(g.x(), axis), g.size(g.y(), axis), scale, sampling);
-    const transposed = Array.from({ length: g.size(g.x(), axis) }, (__, source) =>
+  axesOf(g).forEach((own, axis) => {
+    const whole = !crops || (own.start === 0 && own.end === 1);
+    if (from[axis] === to[axis] && own.scale === 1 && whole) return;
+    const weights = samplingWeights({ ...own, from: g.size(g.x(), axis), to: g.size(g.y(), axis) }, sampling);
+    const transposed = Array.from({ length: own.from }, (_, source) =>
       weights.map((row) => row[source] ?? 0),
     );
     dx = alongAxis(g, transposed, dx, axis);
@@ -126,9 +165,9 @@ function resizeGradient(g: Site): Value {
 
 function refuse(g: Site): string | undefined {
   const transformation = attribute.string(g.node, 'coordinate_transformation_mode', 'half_pixel');
-  if (transformation.startsWith('tf_')) return `coordinate_transformation_mode is ${transformation}`;
-  if (attribute.int(g.node, 'antialias', 0) === 1) return 'it resizes with antialiasing';
-  return undefined;
+  return transformation === 'tf_crop_and_resize' && g.data(g.x(1)) === undefined
+    ? 'the part that it takes depends on the image'
+    : undefined;
 }
 
 export const resampling = {

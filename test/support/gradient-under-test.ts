@@ -1,0 +1,43 @@
+/** A gradient model and ONNX Runtime's run of it, for tests that compare gradients with difference quotients. */
+import type { InferenceSession } from 'onnxruntime-node';
+import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
+import { floatTensor, type FloatType, numbers } from './onnx-models.ts';
+
+export interface Evaluation {
+  /** Sum of weights times outputs. */
+  readonly f: number;
+  readonly output: Float64Array;
+  readonly gradient: Float64Array;
+}
+
+/** The gradient of the raw outputs of a model with one input [1, n] and one output [1, K]. */
+export function differentiate(bytes: Uint8Array, input = 'image', output = 'result'): GradientModel {
+  return buildGradientModel(bytes, { input, output, objective: 'logit', activation: 'none' });
+}
+
+export async function evaluateGradient(
+  session: InferenceSession,
+  model: GradientModel,
+  type: FloatType,
+  image: readonly number[],
+  weights: readonly number[],
+): Promise<Evaluation> {
+  const results = await session.run({
+    [model.inputName]: floatTensor(type, image, [1, image.length]),
+    [model.seedName]: floatTensor(type, weights, [1, weights.length]),
+  });
+  const [f = NaN] = numbers(results[model.scalarName]);
+  return {
+    f,
+    output: numbers(results[model.outputName]),
+    gradient: numbers(results[model.gradientName]),
+  };
+}
+
+/** Operators that ONNX Runtime computes in float32 inside, whatever they are given. */
+export const computedInFloat32: ReadonlySet<string> = new Set([
+  'Cast',
+  'CastLike',
+  'GroupNormalization',
+  'Shrink',
+]);
