@@ -9,7 +9,7 @@ import { binFolder, prepare, root } from './prepare.mjs';
 
 const results = path.join(root, '.cache', 'test-results');
 
-/** Debian packages that the tests need, by the command that shows them to be there. */
+/** Debian packages that the tests need, by the command or the data that shows them to be there. */
 const TOOLS = [
   { command: 'chromium', needed: () => findChromium() === undefined, packages: ['chromium'], required: true },
   { command: 'pdftotext', needed: () => !onPath('pdftotext'), packages: ['poppler-utils'], required: false },
@@ -17,6 +17,12 @@ const TOOLS = [
     command: 'strace',
     needed: () => process.platform === 'linux' && !onPath('strace'),
     packages: ['strace'],
+    required: false,
+  },
+  {
+    command: 'libonnx-testdata',
+    needed: () => process.platform === 'linux' && !existsSync('/usr/share/libonnx-testdata'),
+    packages: ['libonnx-testdata'],
     required: false,
   },
 ];
