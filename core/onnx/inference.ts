@@ -410,7 +410,9 @@ export const inferences = {
   GreaterOrEqual: comparison,
   GridSample: (call) => {
     const { type, shape } = input(call, 0);
-    return [{ type, shape: [...shape.slice(0, 2), ...input(call, 1).shape.slice(1, -1)] }];
+    const [grids, ...places] = input(call, 1).shape;
+    if (grids !== shape[0]) throw malformed(call, 'there are not as many grids as images');
+    return [{ type, shape: [...shape.slice(0, 2), ...places.slice(0, -1)] }];
   },
   GroupNormalization: like,
   HardSigmoid: like,

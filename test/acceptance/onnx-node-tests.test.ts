@@ -170,7 +170,7 @@ async function checkGradient(way: Path): Promise<boolean> {
   const weights = outputs.flatMap((place) =>
     (own[place] ?? []).map((value) => (Number.isFinite(value) ? 2 * random() - 1 : 0)),
   );
-  const there = await evaluateGradient(session, model, type, recorded, weights);
+  const there = await evaluateGradient(session, model, type, [recorded], [weights]);
   expectSameResult(test, outputs, own, there.output);
   const lost = there.gradient.map(Number);
   if (!weights.includes(0)) expect(Array.from(lost).some(Number.isNaN)).toBe(false);
@@ -194,7 +194,7 @@ async function checkGradient(way: Path): Promise<boolean> {
     };
     const quotient = async (h: number): Promise<number> => ((await along(h)) - (await along(-h))) / (2 * h);
     const [coarse, fine] = [await quotient(2 * step), await quotient(step)];
-    const { gradient, output } = await evaluateGradient(session, model, type, point, weights);
+    const { gradient, output } = await evaluateGradient(session, model, type, [point], [weights]);
     const slope = weightedSum(gradient, direction);
     const magnitude = Math.hypot(
       ...direction.map((share, index) => (share === 0 ? 0 : share * (gradient[index] ?? NaN))),

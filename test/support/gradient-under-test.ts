@@ -1,10 +1,10 @@
 /** A gradient model and ONNX Runtime's run of it, for tests that compare gradients with difference quotients. */
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
 import { floatTensor, type FloatType, numbers } from './onnx-models.ts';
 
 export interface Evaluation {
-  /** Sum of weights times outputs. */
+  /** Sum of weights times outputs, of the first image. */
   readonly f: number;
   readonly output: Float64Array;
   readonly gradient: Float64Array;
@@ -15,16 +15,19 @@ export function differentiate(bytes: Uint8Array, input = 'image', output = 'resu
   return buildGradientModel(bytes, { input, output, objective: 'logit', activation: 'none' });
 }
 
+/** @param images one row each; @param weights of the outputs of each */
 export async function evaluateGradient(
   session: InferenceSession,
   model: GradientModel,
   type: FloatType,
-  image: readonly number[],
-  weights: readonly number[],
+  images: readonly (readonly number[])[],
+  weights: readonly (readonly number[])[],
 ): Promise<Evaluation> {
+  const rows = (values: readonly (readonly number[])[]): RuntimeTensor =>
+    floatTensor(type, values.flat(), [values.length, values[0]?.length ?? 0]);
   const results = await session.run({
-    [model.inputName]: floatTensor(type, image, [1, image.length]),
-    [model.seedName]: floatTensor(type, weights, [1, weights.length]),
+    [model.inputName]: rows(images),
+    [model.seedName]: rows(weights),
   });
   const [f = NaN] = numbers(results[model.scalarName]);
   return {

@@ -25,6 +25,8 @@ export interface OperatorCase {
   attributes?: AttributeValues;
   /** Outputs that are used; one by default. */
   outputs?: number;
+  /** Outputs that a node must have, and nothing reads. */
+  unused?: number;
   opset?: number;
 }
 
@@ -907,8 +909,13 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
   ThresholdedRelu: of('spread', ['default'], ['at 0.3', { alpha: f(0.3) }]),
   Tile: [{ what: 'two axes', operands: [image([2, 1, 3]), ints(1, 3, 2)] }],
   TopK: [
-    { what: 'greatest', operands: [image([2, 5]), ints(2)], attributes: { axis: -1 } },
-    { what: 'least of axis 0', operands: [image([4, 2]), ints(3)], attributes: { axis: 0, largest: 0 } },
+    { what: 'greatest', operands: [image([2, 5]), ints(2)], attributes: { axis: -1 }, unused: 1 },
+    {
+      what: 'least of axis 0',
+      operands: [image([4, 2]), ints(3)],
+      attributes: { axis: 0, largest: 0 },
+      unused: 1,
+    },
   ],
   Transpose: of('spread', ['reversed'], ['stated', { perm: [1, 2, 0] }]),
   Trilu: [
