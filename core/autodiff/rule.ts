@@ -8,6 +8,10 @@ export type Gradient = () => Value;
 export type Rule =
   | {
       readonly kind: 'differentiable';
+      /** The inputs that it has a gradient for. */
+      readonly inputs: readonly number[] | 'all';
+      /** For readers (docs/operators.md): within which forms. */
+      readonly limits?: string;
       /**
        * One gradient an input; undefined where none is known (weights, shapes): an image that reaches such an input is
        * refused. Nodes are written inside the returned functions only, so that what nobody asks for costs nothing.
@@ -24,17 +28,18 @@ export type Rule =
 
 export type DifferentiableRule = Extract<Rule, { kind: 'differentiable' }>;
 
-type Extras = Pick<DifferentiableRule, 'refuse' | 'everyOutput'>;
+type Extras = Pick<DifferentiableRule, 'refuse' | 'everyOutput' | 'limits'>;
 
 /** A rule for input 0 alone. */
 export function unary(gradient: (g: Site) => Value, extras: Extras = {}): DifferentiableRule {
-  return { kind: 'differentiable', gradients: (g) => [() => gradient(g)], ...extras };
+  return { ...inputs(gradient), ...extras };
 }
 
 /** A rule for the first inputs, in order. */
 export function inputs(...gradients: readonly (((g: Site) => Value) | undefined)[]): DifferentiableRule {
   return {
     kind: 'differentiable',
+    inputs: gradients.flatMap((gradient, index) => (gradient === undefined ? [] : [index])),
     gradients: (g) => gradients.map((gradient) => (gradient === undefined ? undefined : () => gradient(g))),
   };
 }
@@ -46,6 +51,7 @@ export function variadic(
 ): DifferentiableRule {
   return {
     kind: 'differentiable',
+    inputs: 'all',
     gradients: (g) => g.node.inputs.map((_, index) => () => gradient(g, index)),
     ...extras,
   };

@@ -157,3 +157,8 @@ export function upgrade(node: Node, opset: number, graph: GraphBuilder): readonl
   const entry = Object.hasOwn(upgrades, node.operator) ? upgrades[node.operator] : undefined;
   return entry === undefined || opset >= entry.before ? [node] : entry.upgrade(node, graph);
 }
+
+/** Operators whose older forms are rewritten, each with the first set that needs no rewriting. */
+export const rewritten: readonly { operator: string; before: number }[] = Object.entries(upgrades).map(
+  ([operator, { before }]) => ({ operator, before }),
+);

@@ -537,6 +537,7 @@ export const operatorCases: Record<Differentiable, readonly OperatorCase[]> = {
       attributes: { epsilon: f(0.1) },
     },
     { what: 'two axes', operands: [image([2, 3, 4]), real([3, 4])], attributes: { axis: 1 } },
+    { what: 'scale and bias of the image', operands: [image([2, 3, 4]), image([4]), image([3, 4])] },
   ],
   LeakyRelu: of('spread', ['default'], ['slope 0.3', { alpha: f(0.3) }]),
   Log: of('positive', ['above 0']),

@@ -30,6 +30,7 @@ export const activation = {
       const drops = !g.has(1) || g.data(g.x(1))?.data[0] !== 0;
       return drops && g.has(2) && g.data(g.x(2))?.data[0] !== 0 ? 'it is in training mode' : undefined;
     },
+    limits: 'in inference',
   }),
   // a (exp(x) - 1): slope y + a where x <= 0
   Elu: unary((g) => twoSlopes(g, g.number(1), g.add(g.y(), g.number(attribute.float(g.node, 'alpha', 1))))),

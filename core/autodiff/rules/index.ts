@@ -41,9 +41,11 @@ const containers = refused('sequences and optional values have no gradient rule'
 /** Operators that are known and refused on purpose. */
 const refusals: Readonly<Record<string, Rule>> = {
   Bernoulli: random,
+  BitCast: refused('it reads numbers as others of the same bits'),
   BlackmanWindow: spectral,
   ConcatFromSequence: containers,
   ConvInteger: quantised,
+  CumProd: refused('running products have no gradient rule'),
   DFT: spectral,
   DeformConv: refused('deformable convolutions have no gradient rule'),
   DequantizeLinear: quantised,
@@ -88,6 +90,7 @@ const refusals: Readonly<Record<string, Rule>> = {
   StringConcat: words,
   StringNormalizer: words,
   StringSplit: words,
+  TensorScatter: refused('the caches of language models have no gradient rule'),
   TfIdfVectorizer: words,
   Unique: dataDependent,
 };
@@ -98,10 +101,14 @@ const replaced: Readonly<Record<string, Rule>> = {
   Upsample: rules.Resize,
 };
 
+const table: ReadonlyMap<string, Rule> = new Map(Object.entries({ ...rules, ...refusals, ...replaced }));
+
 /** @returns undefined for operators that Pathlight does not know */
 export function ruleOf(operator: string): Rule | undefined {
-  for (const table of [rules, refusals, replaced] as Readonly<Record<string, Rule>>[]) {
-    if (Object.hasOwn(table, operator)) return table[operator];
-  }
-  return undefined;
+  return table.get(operator);
+}
+
+/** Every operator that is known, in alphabetical order, with its rule. */
+export function everyRule(): [operator: string, rule: Rule][] {
+  return [...table].sort(([a], [b]) => (a < b ? -1 : 1));
 }

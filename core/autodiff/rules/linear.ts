@@ -35,6 +35,13 @@ function gemm(g: Site, a: Value, b: Value, transA: boolean, transB: boolean): Va
   return g.op('Gemm', [a, b], values);
 }
 
+function transposition(g: Site): { transA: boolean; transB: boolean } {
+  return {
+    transA: attribute.int(g.node, 'transA', 0) === 1,
+    transB: attribute.int(g.node, 'transB', 0) === 1,
+  };
+}
+
 function softmaxAxis(g: Site): number {
   return axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x()));
 }
@@ -79,18 +86,17 @@ export const linear = {
     },
   }),
   // Y = alpha A B + beta C: dA = alpha dY Bᵀ, dB = alpha Aᵀ dY, dC = beta dY, each transposed as stated
-  Gemm: {
-    kind: 'differentiable',
-    gradients: (g) => {
-      const transA = attribute.int(g.node, 'transA', 0) === 1;
-      const transB = attribute.int(g.node, 'transB', 0) === 1;
-      return [
-        () => (transA ? gemm(g, g.x(1), g.dy, transB, true) : gemm(g, g.dy, g.x(1), false, !transB)),
-        () => (transB ? gemm(g, g.dy, g.x(0), true, transA) : gemm(g, g.x(0), g.dy, !transA, false)),
-        () => g.mul(g.dy, g.number(attribute.float(g.node, 'beta', 1))),
-      ];
+  Gemm: inputs(
+    (g) => {
+      const { transA, transB } = transposition(g);
+      return transA ? gemm(g, g.x(1), g.dy, transB, true) : gemm(g, g.dy, g.x(1), false, !transB);
     },
-  },
+    (g) => {
+      const { transA, transB } = transposition(g);
+      return transB ? gemm(g, g.dy, g.x(0), true, transA) : gemm(g, g.x(0), g.dy, !transA, false);
+    },
+    (g) => g.mul(g.dy, g.number(attribute.float(g.node, 'beta', 1))),
+  ),
   Hardmax: refused('its gradient is zero almost everywhere'),
   // y = x - ln sum(exp(x)): dx = dy - softmax(x) sum(dy)
   LogSoftmax: unary((g) => {

@@ -273,10 +273,11 @@ function compressGradient(g: Site): Value {
 export const movement = {
   CenterCropPad: inputs(centred, undefined),
   Col2Im: inputs(columns, undefined, undefined),
-  Compress: inputs(compressGradient, undefined),
+  Compress: { ...inputs(compressGradient, undefined), limits: 'a constant condition' },
   // Each input takes back its part of the axis.
   Concat: {
     kind: 'differentiable',
+    inputs: 'all',
     gradients: (g) => {
       let parts: readonly Value[] | undefined;
       const split = (): readonly Value[] => {
@@ -322,16 +323,10 @@ export const movement = {
     g.op('DepthToSpace', [g.dy], { blocksize: attribute.int(g.node, 'blocksize', 1), mode: 'DCR' }),
   ),
   Split: {
-    kind: 'differentiable',
-    gradients: (g) => [
-      () =>
-        g.op(
-          'Concat',
-          splitSizes(g.call).map((_, index) => g.dyOf(index)),
-          { axis: axisOfNode(g, 0) },
-        ),
-      undefined,
-    ],
+    ...inputs((g) => {
+      const parts = splitSizes(g.call).map((_, index) => g.dyOf(index));
+      return g.op('Concat', parts, { axis: axisOfNode(g, 0) });
+    }, undefined),
     everyOutput: true,
   },
   Squeeze: backToShape,

@@ -72,17 +72,16 @@ function localResponse(g: Site): Value {
 
 export const normalization = {
   // y = scale (x - mean) / sqrt(variance + epsilon) + bias, all of them learned
-  BatchNormalization: {
-    kind: 'differentiable',
-    gradients: (g) => [
-      () => {
-        const epsilon = g.number(attribute.float(g.node, 'epsilon', 1e-5));
-        const deviation = g.op('Sqrt', [g.add(g.x(4), epsilon)]);
-        return g.mul(g.dy, perChannel(g, g.div(g.x(1), deviation)));
-      },
-    ],
-    refuse: (g) => (attribute.int(g.node, 'training_mode', 0) === 1 ? 'it is in training mode' : undefined),
-  },
+  BatchNormalization: unary(
+    (g) => {
+      const deviation = g.op('Sqrt', [g.add(g.x(4), g.number(epsilonOf(g)))]);
+      return g.mul(g.dy, perChannel(g, g.div(g.x(1), deviation)));
+    },
+    {
+      refuse: (g) => (attribute.int(g.node, 'training_mode', 0) === 1 ? 'it is in training mode' : undefined),
+      limits: 'in inference',
+    },
+  ),
   // Standardised over the channels of a group and all places.
   GroupNormalization: inputs(
     (g) => {
@@ -111,12 +110,9 @@ export const normalization = {
   LRN: unary(localResponse),
   // Standardised over the axes from `axis` on.
   LayerNormalization: inputs(
-    (g) => {
-      const axis = axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x()));
-      return standardised(g, g.x(), g.mul(g.dy, g.x(1)), from(axis, g.rank(g.x())));
-    },
-    undefined,
-    undefined,
+    (g) => standardised(g, g.x(), g.mul(g.dy, g.x(1)), layerAxes(g)),
+    (g) => g.mul(g.dy, statistics(g, g.x(), layerAxes(g), epsilonOf(g)).hat),
+    (g) => g.dy,
   ),
   // y = x / n, n the norm: dx = (dy - dn sum(dy y)) / n, with dn = y for p = 2 and sign(x) for p = 1
   LpNormalization: unary((g) => {
@@ -143,8 +139,13 @@ export const normalization = {
   ),
 } satisfies Partial<Record<string, Rule>>;
 
+/** The axes from `axis` on. */
+function layerAxes(g: Site): number[] {
+  return from(axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x())), g.rank(g.x()));
+}
+
 function rootMeanSquare(g: Site): { hat: Value; root: Value; mean: (value: Value) => Value } {
-  const axes = from(axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x())), g.rank(g.x()));
+  const axes = layerAxes(g);
   const count = g.number(axes.reduce((product, axis) => product * g.size(g.x(), axis), 1));
   const mean = (value: Value): Value => g.div(g.sum(value, axes), count);
   const root = g.op('Sqrt', [g.add(mean(g.mul(g.x(), g.x())), g.number(epsilonOf(g)))]);

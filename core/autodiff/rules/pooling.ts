@@ -148,6 +148,7 @@ export const pooling = {
   MaxPool: unary(maxPoolGradient, {
     refuse: (g) =>
       attribute.int(g.node, 'storage_order', 0) === 1 ? 'its indices are stored by columns' : undefined,
+    limits: 'indices stored by rows',
   }),
   // Every element is put at the place that its index states in the whole of y.
   MaxUnpool: inputs(

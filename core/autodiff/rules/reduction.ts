@@ -4,7 +4,7 @@ import type { Value } from '../../onnx/builder.ts';
 import { reducedAxes } from '../../onnx/call.ts';
 import type { KnownOperator } from '../../onnx/inference.ts';
 import type { Rule } from '../rule.ts';
-import { unary } from '../rule.ts';
+import { inputs, unary } from '../rule.ts';
 import type { Site } from '../site.ts';
 
 /** A value shaped like the output, with the reduced axes as sizes of 1. */
@@ -29,16 +29,14 @@ function extreme(g: Site): Value {
 
 export const reduction = {
   // The running sum, run backward.
-  CumSum: {
-    kind: 'differentiable',
-    gradients: (g) => [
-      () =>
-        g.op('CumSum', [g.dy, g.x(1)], {
-          exclusive: attribute.int(g.node, 'exclusive', 0),
-          reverse: 1 - attribute.int(g.node, 'reverse', 0),
-        }),
-    ],
-  },
+  CumSum: inputs(
+    (g) =>
+      g.op('CumSum', [g.dy, g.x(1)], {
+        exclusive: attribute.int(g.node, 'exclusive', 0),
+        reverse: 1 - attribute.int(g.node, 'reverse', 0),
+      }),
+    undefined,
+  ),
   ReduceL1: unary((g) => g.mul(spread(g, g.dy), g.op('Sign', [g.x()]))),
   // x / y, and 0 where all elements are 0
   ReduceL2: unary((g) => {

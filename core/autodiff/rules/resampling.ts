@@ -5,6 +5,7 @@ import { axisOf } from '../../onnx/call.ts';
 import { resizing } from '../../onnx/inference.ts';
 import { elementCount, tensor } from '../../onnx/tensor.ts';
 import type { Rule } from '../rule.ts';
+import { inputs } from '../rule.ts';
 import type { Site } from '../site.ts';
 
 interface Sampling {
@@ -172,8 +173,8 @@ function refuse(g: Site): string | undefined {
 
 export const resampling = {
   Resize: {
-    kind: 'differentiable',
-    gradients: (g) => [() => resizeGradient(g), undefined, undefined, undefined],
+    ...inputs(resizeGradient, undefined, undefined, undefined),
     refuse,
+    limits: 'a constant region in tf_crop_and_resize',
   },
 } satisfies Partial<Record<string, Rule>>;
