@@ -90,14 +90,17 @@ export function resizing(call: Call): { sizes: readonly number[]; scales: readon
     const own = axes.map((axis) => ratios[axis] ?? 1);
     const scale = policy === 'not_larger' ? Math.min(...own) : Math.max(...own);
     return {
-      sizes: shape.map((size, axis) => (axes.includes(axis) ? Math.floor(scale * size + 0.5) : size)),
+      sizes: shape.map((size, axis) =>
+        axes.includes(axis) ? Math.floor(Math.fround(scale * size) + 0.5) : size,
+      ),
       scales: shape.map((_, axis) => (axes.includes(axis) ? scale : 1)),
     };
   }
   const factors = optionalValues(call, 2) ?? [];
   if (factors.length !== axes.length) throw malformed(call, 'it states neither sizes nor scales that fit');
   const scales = spread(factors, () => 1);
-  return { sizes: shape.map((size, axis) => Math.floor(size * (scales[axis] ?? 1))), scales };
+  // In float32, as ONNX computes it: 6 times 7/3 is 14 there, and less in double precision.
+  return { sizes: shape.map((size, axis) => Math.floor(Math.fround(size * (scales[axis] ?? 1)))), scales };
 }
 
 /** The start, step and count of a Slice along every axis. */
@@ -185,8 +188,15 @@ export function splitSizes(call: Call): readonly number[] {
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
-/** The labels of an Einsum's operands and of its result, one letter an axis; those of an ellipsis get letters of their own. */
-export function einsumLabels(call: Call): { operands: string[][]; result: string[] } {
+interface Labels {
+  readonly operands: readonly (readonly string[])[];
+  readonly result: readonly string[];
+  /** Those that stand for the axes of an ellipsis, which alone broadcast. */
+  readonly ellipsis: readonly string[];
+}
+
+/** The labels of an Einsum's operands and of its result, one letter an axis. */
+export function einsumLabels(call: Call): Labels {
   const equation = attribute.string(call.node, 'equation', '').replaceAll(' ', '');
   const [left = '', right] = equation.split('->');
   const terms = left.split(',');
@@ -206,7 +216,7 @@ export function einsumLabels(call: Call): { operands: string[][]; result: string
   const labels = Array.from(left.replaceAll(/[.,]/g, ''));
   const once = labels.filter((label) => labels.indexOf(label) === labels.lastIndexOf(label)).sort();
   const result = right === undefined ? [...ellipsis, ...once] : expanded(right, most);
-  return { operands, result };
+  return { operands, result, ellipsis };
 }
 
 function matrixProduct(call: Call): number[] {
@@ -343,17 +353,16 @@ export const inferences = {
     { type: 'bool', shape: input(call, 0).shape },
   ],
   Einsum: (call) => {
-    const { operands, result } = einsumLabels(call);
+    const { operands, result, ellipsis } = einsumLabels(call);
     const sizes = new Map<string, number>();
     operands.forEach((labels, index) => {
       const { shape } = input(call, index);
       if (shape.length !== labels.length) throw malformed(call, 'the equation does not fit');
       labels.forEach((label, axis) => {
         const size = shape[axis] ?? 1;
-        const known = sizes.get(label) ?? 1;
-        if (known !== 1 && size !== 1 && known !== size) {
-          throw malformed(call, `the sizes of "${label}" differ`);
-        }
+        const known = sizes.get(label) ?? size;
+        const broadcasts = ellipsis.includes(label) && (known === 1 || size === 1);
+        if (known !== size && !broadcasts) throw malformed(call, `the sizes of "${label}" differ`);
         sizes.set(label, Math.max(known, size));
       });
     });

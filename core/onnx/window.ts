@@ -70,7 +70,8 @@ export function transposedWindows(call: Call, sizes: readonly number[], kernel: 
     const stride = strides[axis] ?? 1;
     const full =
       stride * (size - 1) + (extra[axis] ?? 0) + ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) + 1;
-    const wanted = stated?.[axis] ?? (same ? size * stride : undefined);
+    // ONNX Runtime makes no more than the kernels reach, though ONNX says size * stride.
+    const wanted = stated?.[axis] ?? (same ? Math.min(size * stride, full) : undefined);
     if (wanted === undefined) {
       const [before, after] = autoPad === 'VALID' ? [0, 0] : [pads[axis] ?? 0, pads[axis + rank] ?? 0];
       begin.push(before);

@@ -53,20 +53,39 @@ function diagonal(g: Site, size: number, rank: number, axes: readonly [number, n
   return g.constant(tensor(g.graph.type(g.y()), shape, places));
 }
 
+interface Operand {
+  readonly value: Value;
+  readonly labels: readonly string[];
+}
+
+/** An operand of an Einsum without the axes of size 1 along which it is repeated: an ellipsis broadcasts. */
+function unrepeated(g: Site, index: number): Operand {
+  const { operands, ellipsis } = einsumLabels(g.call);
+  const labels = operands[index] ?? [];
+  const repeats = labels.flatMap((label, axis) => {
+    const sizes = operands.map((term, operand) => g.dimensions(g.x(operand))[term.indexOf(label)] ?? 1);
+    return ellipsis.includes(label) && sizes[index] === 1 && sizes.some((size) => size !== 1) ? [axis] : [];
+  });
+  return {
+    value: repeats.length === 0 ? g.x(index) : g.op('Squeeze', [g.x(index), g.integers(repeats)]),
+    labels: labels.filter((_, axis) => !repeats.includes(axis)),
+  };
+}
+
 /** The gradient of one operand is an Einsum of the result's gradient and of the other operands. */
 function einsumGradient(g: Site, index: number): Value {
   const { operands, result } = einsumLabels(g.call);
   const own = operands[index] ?? [];
-  const others = operands.filter((_, operand) => operand !== index);
-  // A label of this operand alone was summed over: its gradient repeats along that axis.
-  const isShared = (label: string): boolean => [result, ...others].some((term) => term.includes(label));
+  const others = operands.flatMap((_, operand) => (operand === index ? [] : [unrepeated(g, operand)]));
+  const terms = [result, ...others.map(({ labels }) => labels)];
+  // A label of this operand alone was summed over, or repeated: its gradient repeats along that axis, or is summed.
+  const kept = unrepeated(g, index).labels.filter(
+    (label, axis, labels) => labels.indexOf(label) === axis && terms.some((term) => term.includes(label)),
+  );
+  const equation = `${terms.map((term) => term.join('')).join(',')}->${kept.join('')}`;
+  const product = g.op('Einsum', [g.dy, ...others.map(({ value }) => value)], { equation });
   const isFirst = (label: string, axis: number): boolean => own.indexOf(label) === axis;
-  const shared = own.filter((label, axis) => isShared(label) && isFirst(label, axis));
-  const terms = [result, ...others].map((term) => term.join(''));
-  const equation = `${terms.join(',')}->${shared.join('')}`;
-  const rest = g.node.inputs.filter((_, operand) => operand !== index);
-  const product = g.op('Einsum', [g.dy, ...rest], { equation });
-  const missing = own.flatMap((label, axis) => (isShared(label) && isFirst(label, axis) ? [] : [axis]));
+  const missing = own.flatMap((label, axis) => (kept.includes(label) && isFirst(label, axis) ? [] : [axis]));
   const whole = missing.length === 0 ? product : g.op('Unsqueeze', [product, g.integers(missing)]);
   // A label used twice reads the diagonal: off it, the gradient is 0.
   return own.reduce(

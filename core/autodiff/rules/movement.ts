@@ -56,20 +56,17 @@ function gatherGradient(g: Site): Value {
   return g.scatterAdd(g.x(), spreadIndices(g, flat, dy, axis), dy, axis);
 }
 
-/** Where each element of a padded axis was read from (ONNX Pad: reflect, edge, wrap). */
-function paddingSource(mode: string, size: number, begin: number, count: number): number[] {
-  const mirror = (at: number): number => {
-    if (size === 1) return 0;
-    const period = 2 * (size - 1);
+/** Where each element of a padded axis was read from (ONNX Pad: reflect, edge, wrap). What is cut off is not mirrored. */
+function paddingSource(mode: string, size: number, begin: number, end: number): number[] {
+  const first = Math.max(-begin, 0);
+  const kept = size - first - Math.max(-end, 0);
+  const within = (at: number): number => {
+    const period = mode === 'reflect' ? Math.max(2 * (kept - 1), 1) : kept;
     const place = ((at % period) + period) % period;
-    return place < size ? place : period - place;
+    if (mode === 'reflect') return place < kept ? place : period - place;
+    return mode === 'wrap' ? place : Math.min(Math.max(at, 0), kept - 1);
   };
-  return Array.from({ length: count }, (_, index) => {
-    const at = index - begin;
-    if (mode === 'reflect') return mirror(at);
-    if (mode === 'wrap') return ((at % size) + size) % size;
-    return Math.min(Math.max(at, 0), size - 1);
-  });
+  return Array.from({ length: size + begin + end }, (_, index) => first + within(index - Math.max(begin, 0)));
 }
 
 function padGradient(g: Site): Value {
@@ -87,11 +84,22 @@ function padGradient(g: Site): Value {
     const after = end[axis] ?? 0;
     if (before === 0 && after === 0) return;
     const size = g.size(g.x(), axis);
-    const source = paddingSource(mode, size, before, size + before + after);
+    const source = paddingSource(mode, size, before, after);
     const takes = Array.from({ length: size }, (_, at) => source.map((from) => Number(from === at)));
     dx = alongAxis(g, takes, dx, axis);
   });
   return dx;
+}
+
+/** ONNX Runtime fills what lies further in front than one whole turn with zeros. */
+function refusePadding(g: Site): string | undefined {
+  if (attribute.string(g.node, 'mode', 'constant') !== 'wrap') return undefined;
+  const { begin, end } = padding(g.call);
+  const turnsTwice = begin.some((before, axis) => {
+    if (before <= 0) return false;
+    return before > g.size(g.x(), axis) + Math.min(end[axis] ?? 0, 0);
+  });
+  return turnsTwice ? 'it wraps more than once in front' : undefined;
 }
 
 function sliceGradient(g: Site): Value {
@@ -305,7 +313,11 @@ export const movement = {
     const on = total(g.mul(g.dy, mask));
     return g.op('Concat', [g.sub(total(g.dy), on), on], { axis: 0 });
   }),
-  Pad: inputs(padGradient, undefined, undefined, undefined),
+  Pad: {
+    ...inputs(padGradient, undefined, undefined, undefined),
+    refuse: refusePadding,
+    limits: 'wrapped at most once in front',
+  },
   Reshape: backToShape,
   ReverseSequence: inputs(
     (g) =>

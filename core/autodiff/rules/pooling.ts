@@ -135,20 +135,38 @@ function maxPoolGradient(g: Site): Value {
   return g.op('Reshape', [scattered, shape]);
 }
 
+/** Where a pool pads by itself, ONNX Runtime leaves dilations out, and centres windows that lie apart; ONNX does neither. */
+function refusePadding(g: Site): string | undefined {
+  if (!attribute.string(g.node, 'auto_pad', 'NOTSET').startsWith('SAME')) return undefined;
+  const sizes = g.sizes(g.x(), 2);
+  const { kernel, strides, dilations, output } = poolWindows(g, sizes);
+  const isAmbiguous = sizes.some((size, axis) => {
+    const [stride = 1, width = 1, count = 1] = [strides[axis], kernel[axis], output[axis]];
+    return dilations[axis] !== 1 || (count - 1) * stride + width < size;
+  });
+  return isAmbiguous ? 'it pads by itself, and is dilated or leaves gaps' : undefined;
+}
+
+const PADDED = 'no auto_pad where it is dilated or leaves gaps';
+
 export const pooling = {
-  AveragePool: unary(averagePoolGradient),
+  AveragePool: unary(averagePoolGradient, { refuse: refusePadding, limits: PADDED }),
   GlobalAveragePool: unary((g) => g.div(g.dy, g.number(elementCount(g.sizes(g.x(), 2))))),
   GlobalLpPool: unary((g) => powerGradient(g, attribute.int(g.node, 'p', 2), (value) => value)),
   GlobalMaxPool: unary(globalMaxPoolGradient),
-  LpPool: unary((g) =>
-    powerGradient(g, attribute.int(g.node, 'p', 2), (value) =>
-      sumOverWindows(g, poolWindows(g, g.sizes(g.x(), 2)), value),
-    ),
+  LpPool: unary(
+    (g) =>
+      powerGradient(g, attribute.int(g.node, 'p', 2), (value) =>
+        sumOverWindows(g, poolWindows(g, g.sizes(g.x(), 2)), value),
+      ),
+    { refuse: refusePadding, limits: PADDED },
   ),
   MaxPool: unary(maxPoolGradient, {
     refuse: (g) =>
-      attribute.int(g.node, 'storage_order', 0) === 1 ? 'its indices are stored by columns' : undefined,
-    limits: 'indices stored by rows',
+      attribute.int(g.node, 'storage_order', 0) === 1
+        ? 'its indices are stored by columns'
+        : refusePadding(g),
+    limits: `indices stored by rows, ${PADDED}`,
   }),
   // Every element is put at the place that its index states in the whole of y.
   MaxUnpool: inputs(

@@ -71,26 +71,29 @@ function kernelWeight(distance: number, { mode, cubic: a }: Sampling): number {
   return distance < 2 ? ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a : 0;
 }
 
+/** Where an output sample lies among the input's, in float32 as ONNX Runtime computes it: at .5, nearest depends on the last bit. */
 function sourceOf(index: number, { from, to, scale, start, end }: Axis, transformation: string): number {
+  const f = Math.fround;
+  const by = f(scale);
+  const halfPixel = f(f(f(index + 0.5) / by) - 0.5);
   switch (transformation) {
     case 'tf_crop_and_resize':
       return to > 1
-        ? start * (from - 1) + (index * (end - start) * (from - 1)) / (to - 1)
-        : (start + end) * (from - 1) * 0.5;
+        ? f(f(f(start) * (from - 1)) + f(f(f(index * f(f(end) - f(start))) * (from - 1)) / (to - 1)))
+        : f(f(0.5) * f(f(f(start) + f(end)) * (from - 1)));
     case 'tf_half_pixel_for_nn':
-      return (index + 0.5) / scale;
+      return f(f(index + 0.5) / by);
     case 'asymmetric':
-      return index / scale;
+      return f(index / by);
     case 'align_corners':
-      return to === 1 ? 0 : (index * (from - 1)) / (to - 1);
+      return to === 1 ? 0 : f((index * (from - 1)) / (to - 1));
     case 'pytorch_half_pixel':
-      return to > 1 ? (index + 0.5) / scale - 0.5 : 0;
-    case 'half_pixel_symmetric': {
-      const offset = (from / 2) * (1 - to / (scale * from));
-      return offset + (index + 0.5) / scale - 0.5;
-    }
+      return to > 1 ? halfPixel : 0;
+    case 'half_pixel_symmetric':
+      // The image's middle stays where it is, though the output was rounded to whole samples.
+      return f(f((from / 2) * (1 - to / f(by * from))) + halfPixel);
     default:
-      return (index + 0.5) / scale - 0.5;
+      return halfPixel;
   }
 }
 
@@ -150,11 +153,15 @@ function resizeGradient(g: Site): Value {
     excludeOutside: attribute.int(g.node, 'exclude_outside', 0) === 1,
     antialias: attribute.int(g.node, 'antialias', 0) === 1,
   };
+  // ONNX Runtime copies an image that keeps its size, whatever the scales and the region.
+  if (g.graph.sameShape(g.x(), g.y())) return g.dy;
   const crops = sampling.transformation === 'tf_crop_and_resize';
   let dx = g.dy;
   axesOf(g).forEach((own, axis) => {
     const whole = !crops || (own.start === 0 && own.end === 1);
-    if (from[axis] === to[axis] && own.scale === 1 && whole) return;
+    // The same of each axis, where it is antialiased.
+    const copied = own.scale === 1 || sampling.antialias;
+    if (from[axis] === to[axis] && copied && whole) return;
     const weights = samplingWeights({ ...own, from: g.size(g.x(), axis), to: g.size(g.y(), axis) }, sampling);
     const transposed = Array.from({ length: own.from }, (_, source) =>
       weights.map((row) => row[source] ?? 0),
