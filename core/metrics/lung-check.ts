@@ -26,7 +26,10 @@ export function lungCheck(
 ): Omit<LungCheck, 'model'> {
   const inside = lungMask(lungs);
   const shareOf = (of: Float32Array): number => relevanceMass(of, inside)?.share ?? 0;
-  const { random, edges } = nullMaps(display, height, width);
+  const {
+    random: [random = map],
+    edges,
+  } = nullMaps(display, height, width);
   const areaShare = areaOf(inside) / inside.length;
   const share = shareOf(map);
   const { row, column } = evidencePeak(map, height, width);

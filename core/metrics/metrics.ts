@@ -81,6 +81,8 @@ export interface Subject extends MapOfImage {
   mask: Uint8Array | null;
   model: ModelProbe | null;
   method: MethodProbe | null;
+  /** Of the random maps: another for each image of a folder, so that their nulls are independent. */
+  seed: number;
 }
 
 type Value = number | null;
@@ -510,38 +512,35 @@ export interface Measured {
   null: { random: Value; edges: Value };
 }
 
+/** Random maps that a null is the mean of, where measuring one takes no model. */
+const randomMaps = 10;
+
 /**
- * Measures a map beside its nulls.
+ * Measures a map beside its nulls. The random null is the mean over ten maps; where the model is asked, it is that of one.
  * @returns null where the subject lacks what the metric needs
  * @throws PathlightError as the metric
  */
 export async function measureMap(id: MetricId, subject: Subject): Promise<Measured | null> {
   const metric: Metric = metrics[id];
+  const { mask, model, method } = subject;
   const { random, edges } = nullsOf(subject);
+  const [one = edges] = random;
+  const beside = (measure: (map: MapOfImage) => Value): Measured => ({
+    value: measure(subject),
+    null: { random: meanOf(random.map(measure)), edges: measure(edges) },
+  });
   switch (metric.needs) {
     case 'map':
-      return {
-        value: metric.measure(subject),
-        null: { random: metric.measure(random), edges: metric.measure(edges) },
-      };
-    case 'mask': {
-      const { mask } = subject;
-      if (mask === null) return null;
-      return {
-        value: metric.measure(subject, mask),
-        null: { random: metric.measure(random, mask), edges: metric.measure(edges, mask) },
-      };
-    }
-    case 'model': {
-      const { model } = subject;
+      return beside(metric.measure);
+    case 'mask':
+      return mask === null ? null : beside((map) => metric.measure(map, mask));
+    case 'model':
       if (model === null) return null;
       return {
         value: await metric.measure(subject, model),
-        null: { random: await metric.measure(random, model), edges: await metric.measure(edges, model) },
+        null: { random: await metric.measure(one, model), edges: await metric.measure(edges, model) },
       };
-    }
     case 'method': {
-      const { method } = subject;
       if (method === null) return null;
       const edgesOf: Explain = (x) => Promise.resolve(edgesOfInput(x, subject));
       const edgesNow = { ...subject, map: edgesOfInput(method.x, subject) };
@@ -549,14 +548,19 @@ export async function measureMap(id: MetricId, subject: Subject): Promise<Measur
         value: await metric.measure(subject, method),
         null: {
           random: await metric.measure(
-            random,
-            ignoring(method, () => Promise.resolve(random.map)),
+            one,
+            ignoring(method, () => Promise.resolve(one.map)),
           ),
           edges: await metric.measure(edgesNow, ignoring(method, edgesOf)),
         },
       };
     }
   }
+}
+
+function meanOf(values: readonly Value[]): Value {
+  const present = values.filter((value) => value !== null);
+  return present.length === 0 ? null : present.reduce((sum, value) => sum + value, 0) / present.length;
 }
 
 /** The same probe of a method that does not ask the model. */
@@ -583,15 +587,23 @@ function edgesOfInput(x: Float32Array, { height, width }: MapOfImage): Float32Ar
   return edgeMap(mean, height, width);
 }
 
-/** Kept with their subject, so that metrics which share a curve share it for the nulls, too. */
-const knownNulls = new WeakMap<Subject, { random: MapOfImage; edges: MapOfImage }>();
+interface Nulls {
+  random: MapOfImage[];
+  edges: MapOfImage;
+}
 
-function nullsOf(subject: Subject): { random: MapOfImage; edges: MapOfImage } {
+/** Kept with their subject, so that metrics which share a curve share it for the nulls, too. */
+const knownNulls = new WeakMap<Subject, Nulls>();
+
+function nullsOf(subject: Subject): Nulls {
   const known = knownNulls.get(subject);
   if (known !== undefined) return known;
-  const { display, height, width } = subject;
-  const { random, edges } = nullMaps(display, height, width);
-  const nulls = { random: { map: random, height, width }, edges: { map: edges, height, width } };
+  const { display, height, width, seed } = subject;
+  const { random, edges } = nullMaps(display, height, width, randomMaps, seed);
+  const nulls = {
+    random: random.map((map) => ({ map, height, width })),
+    edges: { map: edges, height, width },
+  };
   knownNulls.set(subject, nulls);
   return nulls;
 }

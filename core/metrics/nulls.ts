@@ -3,19 +3,29 @@ import { edgeMap } from './edges.ts';
 import { normalNumbers, randomSource } from './random.ts';
 
 export interface NullMaps {
-  /** [height, width] independent normal noise, always the same. */
-  random: Float32Array;
+  /** [height, width] each: independent normal noise. */
+  random: Float32Array[];
   /** [height, width] the image's edges. */
   edges: Float32Array;
 }
 
-/** Seed of the random map. */
+/** The seed where there is one image, and no other to be independent of. */
 const randomMapSeed = 20_240_229;
 
-/** @param display [height, width] the image as shown */
-export function nullMaps(display: Float32Array, height: number, width: number): NullMaps {
+/**
+ * @param display [height, width] the image as shown
+ * @param count random maps
+ */
+export function nullMaps(
+  display: Float32Array,
+  height: number,
+  width: number,
+  count = 1,
+  seed = randomMapSeed,
+): NullMaps {
+  const random = randomSource(seed);
   return {
-    random: normalNumbers(display.length, randomSource(randomMapSeed)),
+    random: Array.from({ length: count }, () => normalNumbers(display.length, random)),
     edges: edgeMap(display, height, width),
   };
 }
