@@ -1,23 +1,19 @@
 /** The one table of metrics: what the command line offers, a study computes and a report explains. */
+import { gaussianBlur } from '../imaging/resample.ts';
 import { ablation } from './ablation.ts';
 import { completenessGap } from './completeness.ts';
 import { complexity, effectiveComplexity, sparseness } from './concentration.ts';
 import { edgeMap } from './edges.ts';
 import { floatNoise } from './float-noise.ts';
 import { infidelity } from './infidelity.ts';
-import {
-  informationCurve,
-  type Information,
-  revealedPictures,
-  revealedSteps,
-  type Revealed,
-} from './information-curve.ts';
+import { informationCurve, type Information, revealedPictures, revealedSteps } from './information-curve.ts';
 import { deletion, insertion, type ReplacementResult } from './insertion-deletion.ts';
 import { bootstrapMean, type BootstrapOptions, type Interval, wilsonProportion } from './interval.ts';
 import { losslessSize } from './lossless-size.ts';
 import { type MapSimilarity, relativeDistance, shareDistance } from './map-change.ts';
 import { magnitudeOf } from './map.ts';
 import { nullMaps } from './nulls.ts';
+import { evenCounts, replacedImages } from './pixel-replacement.ts';
 import { pointingGame, pointingTolerance } from './pointing-game.ts';
 import { averagePrecision, rocArea } from './precision-recall.ts';
 import { cascade, type RandomisedMap } from './randomisation.ts';
@@ -165,33 +161,58 @@ const replaced = (
   once((map, probe) => by(probe.probability, saliency(map), probe.x, probe.blank, probe));
 const [inserted, deleted] = [replaced(insertion), replaced(deletion)];
 
-/** SIC asks for the probability, AIC for the decision. */
-const stepsOf = (
-  performance: 'probability' | 'decided',
-  information: Information,
-): ((map: MapOfImage, probe: ModelProbe) => Promise<Revealed[]>) =>
-  once((map, probe) => {
-    const { picture, toInput, seed } = probe;
-    const { height, width } = map;
-    const pictures = revealedPictures(saliency(map), picture, height, width, { seed });
-    return revealedSteps(probe[performance], pictures, toInput, information, height, width, probe);
-  });
+/** Pictures on the way to the whole image, and what their information is measured by. */
+interface Way {
+  pictures: (map: MapOfImage, probe: ModelProbe) => Uint8Array[];
+  information: Information;
+  rescaled: boolean;
+}
 
+/** PAIR's: pixels appear, the rest is interpolated; information is the lossless size. */
+const bySize: Way = {
+  pictures: (map, { picture, seed }) =>
+    revealedPictures(saliency(map), picture, map.height, map.width, { seed }),
+  information: (picture, _, __, width) => losslessSize(picture, width),
+  rescaled: true,
+};
+
+/** The reproducibility study's: pixels appear on a blurred image, in 25 counts; information is the similarity to the whole image. */
+const bySimilarity: Way = {
+  pictures: (map, { picture }) => {
+    const { height, width } = map;
+    const sigma = (studyBlurAt224 * Math.min(height, width)) / 224;
+    const blurred = gaussianBlur(Float32Array.from(picture), height, width, sigma);
+    const from = Uint8Array.from(blurred, Math.round);
+    const counts = evenCounts(picture.length, 25);
+    return Array.from(replacedImages(saliency(map), from, picture, counts), (image) => image.slice());
+  },
+  information: (picture, image, height, width) => multiScaleSimilarity(picture, image, height, width, 255),
+  rescaled: false,
+};
+/** Pixels, for a shorter side of 224; grown with it, which is ours. */
+const studyBlurAt224 = 20;
+
+/** SIC asks for the probability, AIC for the decision. */
 function information(
   performance: 'probability' | 'decided',
-  measure: Information,
-  rescaled: boolean,
+  { pictures, information, rescaled }: Way,
 ): Extract<Metric, { needs: 'model' }>['measure'] {
-  const steps = stepsOf(performance, measure);
   return async (map, probe) => {
-    const curve = informationCurve(await steps(map, probe), { rescaled });
+    const { height, width } = map;
+    const parts = pictures(map, probe);
+    const steps = await revealedSteps(
+      probe[performance],
+      parts,
+      probe.toInput,
+      information,
+      height,
+      width,
+      probe,
+    );
+    const curve = informationCurve(steps, { rescaled });
     return typeof curve === 'string' ? null : curve.area;
   };
 }
-
-const bytes: Information = (picture, _, __, width) => losslessSize(picture, width);
-const similarity: Information = (picture, image, height, width) =>
-  multiScaleSimilarity(picture, image, height, width, 255);
 
 /** The map of the model that has forgotten everything. */
 async function fullyRandomised(
@@ -387,7 +408,7 @@ export const metrics = {
     better: 'higher',
     range: oneAtMost,
     kind: 'number',
-    measure: information('probability', bytes, true),
+    measure: information('probability', bySize),
     says: 'How much of the probability is back for how much of the image file; interpolated images are still unlike real ones.',
   },
   'aic-entropy': {
@@ -396,7 +417,7 @@ export const metrics = {
     better: 'higher',
     range: oneAtMost,
     kind: 'number',
-    measure: information('decided', bytes, true),
+    measure: information('decided', bySize),
     says: 'How little of the image file brings the decision back; a step, so of one image it says little.',
   },
   'sic-ms-ssim': {
@@ -405,7 +426,7 @@ export const metrics = {
     better: 'higher',
     range: oneAtMost,
     kind: 'number',
-    measure: information('probability', similarity, false),
+    measure: information('probability', bySimilarity),
     says: 'How much of the probability is back for how much similarity to the image; maps that restore structure early score lower.',
   },
   'aic-ms-ssim': {
@@ -414,7 +435,7 @@ export const metrics = {
     better: 'higher',
     range: oneAtMost,
     kind: 'number',
-    measure: information('decided', similarity, false),
+    measure: information('decided', bySimilarity),
     says: 'How little similarity to the image brings the decision back; a step, so of one image it says little.',
   },
   infidelity: {

@@ -20,22 +20,21 @@ export function evenCounts(pixels: number, points: number): number[] {
 }
 
 /**
- * Replaces the pixels in descending order of the map, all channels of a pixel together; of equal values the later pixel goes first,
- * as in RISE. Only the order counts: any ascending function of the map gives the same curve.
+ * Images on the way from one to another: pixels are replaced in descending order of the map, all channels of a pixel together; of equal
+ * values the later pixel goes first, as in RISE. Only the order counts: any ascending function of the map gives the same images.
  * @param saliency [pixels]
- * @param from [channels, pixels] the image to begin with, in the model's input units
+ * @param from [channels, pixels] the image to begin with
  * @param to [channels, pixels] the image to end with
- * @param counts pixels replaced at each point: ascending, from 0 to all
- * @throws PathlightError `bad-request`: sizes that do not fit; as `checkMap` and `scoresOf`
+ * @param counts pixels replaced in each image: ascending, from 0 to all
+ * @yields the same array each time, changed: to be copied, not kept
+ * @throws PathlightError `bad-request`: sizes that do not fit; as `checkMap`
  */
-export async function replacementCurve(
-  score: Score,
+export function* replacedImages<Pixels extends Float32Array | Uint8Array>(
   saliency: Float32Array,
-  from: Float32Array,
-  to: Float32Array,
+  from: Pixels,
+  to: Pixels,
   counts: readonly number[],
-  asking: Asking = {},
-): Promise<ReplacementCurve> {
+): Generator<Pixels, void> {
   const pixels = saliency.length;
   checkMap(saliency, pixels);
   const ascending = counts.every((count, k) => k === 0 || count > (counts[k - 1] ?? 0));
@@ -54,20 +53,36 @@ export async function replacementCurve(
     );
   }
   const order = ascendingOrder(saliency).reverse();
-  const image = from.slice();
+  const image = from.slice() as Pixels;
+  for (const [k, count] of counts.entries()) {
+    for (const pixel of order.subarray(counts[k - 1] ?? 0, count)) {
+      for (let i = pixel; i < image.length; i += pixels) image[i] = to[i] ?? 0;
+    }
+    yield image;
+  }
+}
+
+/**
+ * What the model says of those images, in its input units.
+ * @throws PathlightError as `replacedImages` and `scoresOf`
+ */
+export async function replacementCurve(
+  score: Score,
+  saliency: Float32Array,
+  from: Float32Array,
+  to: Float32Array,
+  counts: readonly number[],
+  asking: Asking = {},
+): Promise<ReplacementCurve> {
+  const images = replacedImages(saliency, from, to, counts);
   const scores = await scoresOf(
     score,
-    image.length,
+    from.length,
     counts.length,
-    (point, k) => {
-      for (const pixel of order.subarray(counts[k - 1] ?? 0, counts[k])) {
-        for (let i = pixel; i < image.length; i += pixels) image[i] = to[i] ?? 0;
-      }
-      point.set(image);
-    },
+    (point) => point.set(images.next().value ?? to),
     asking,
   );
-  return { shares: Float64Array.from(counts, (count) => count / pixels), scores };
+  return { shares: Float64Array.from(counts, (count) => count / saliency.length), scores };
 }
 
 /** Area under a curve over 0..1 by trapezoids: its mean height. */
