@@ -3,15 +3,13 @@
  * may still follow a shortcut (Viviano et al. 2021, "Saliency is a possible red herring when diagnosing poor generalization").
  */
 import type { LungCheck } from '../contract/result.ts';
-import { edgeMap } from './edges.ts';
 import { evidencePeak } from './evidence-peak.ts';
-import { normalNumbers, randomSource } from './random.ts';
+import { areaOf } from './map.ts';
+import { nullMaps } from './nulls.ts';
+import { relevanceMass } from './relevance-mass.ts';
 
 /** Probability from which on a pixel counts as lung. */
 const lungThreshold = 0.5;
-
-/** Seed of the random map. */
-const randomMapSeed = 20_240_229;
 
 /**
  * @param map [height, width] signed attributions
@@ -27,8 +25,13 @@ export function lungCheck(
   width: number,
 ): Omit<LungCheck, 'model'> {
   const inside = lungMask(lungs);
-  const areaShare = inside.reduce((count, pixel) => count + pixel, 0) / inside.length;
-  const share = shareInside(map, inside);
+  const shareOf = (of: Float32Array): number => relevanceMass(of, inside)?.share ?? 0;
+  const {
+    random: [random = map],
+    edges,
+  } = nullMaps(display, height, width);
+  const areaShare = areaOf(inside) / inside.length;
+  const share = shareOf(map);
   const { row, column } = evidencePeak(map, height, width);
   return {
     share,
@@ -36,10 +39,7 @@ export function lungCheck(
     enrichment: areaShare === 0 ? 0 : share / areaShare,
     peakInside: inside[row * width + column] === 1,
     peak: { row, column },
-    null: {
-      random: shareInside(normalNumbers(map.length, randomSource(randomMapSeed)), inside),
-      edges: shareInside(edgeMap(display, height, width), inside),
-    },
+    null: { random: shareOf(random), edges: shareOf(edges) },
   };
 }
 
@@ -49,15 +49,4 @@ export function lungCheck(
  */
 export function lungMask(lungs: Float32Array): Uint8Array {
   return Uint8Array.from(lungs, (probability) => (probability >= lungThreshold ? 1 : 0));
-}
-
-/** Share of |map| where the mask is 1; 0 for a map of zeros. */
-function shareInside(map: Float32Array, mask: Uint8Array): number {
-  let [inside, total] = [0, 0];
-  for (let i = 0; i < map.length; i++) {
-    const magnitude = Math.abs(map[i] ?? 0);
-    total += magnitude;
-    if (mask[i] === 1) inside += magnitude;
-  }
-  return total === 0 ? 0 : inside / total;
 }

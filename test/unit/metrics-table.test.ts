@@ -1,0 +1,179 @@
+/** The table of metrics, as a study uses it: every metric of one map, beside its nulls. */
+import { describe, expect, test } from 'vitest';
+import { edgeMap } from '../../core/metrics/edges.ts';
+import {
+  measureMap,
+  type MethodProbe,
+  type Metric,
+  type MetricId,
+  metrics,
+  type ModelProbe,
+  overFolder,
+  type Subject,
+} from '../../core/metrics/metrics.ts';
+import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
+import { similarityOfPairs } from '../../core/metrics/randomisation.ts';
+import { scoreBy, sum } from '../support/probes.ts';
+
+const side = 24;
+const pixels = side * side;
+const random = randomSource(31);
+/** A bright square on noise; the model looks at the square alone. */
+const inSquare = (i: number): boolean => {
+  const [row, column] = [Math.floor(i / side), i % side];
+  return row >= 8 && row < 16 && column >= 6 && column < 12;
+};
+const area = 48;
+const mask = Uint8Array.from({ length: pixels }, (_, i) => Number(inSquare(i)));
+const picture = Uint8Array.from(mask, (inside) => Math.floor(inside * 150 + 60 * random()));
+const toInput = (image: Uint8Array): Float32Array => Float32Array.from(image, (value) => value / 255);
+const x = toInput(picture);
+const black = new Float32Array(pixels);
+const inside = (point: Float32Array): number => sum(point.filter((_, i) => inSquare(i))) / area;
+const logit = (point: Float32Array): number => 20 * (inside(point) - 0.6);
+const probability = (point: Float32Array): number => 1 / (1 + Math.exp(-logit(point)));
+/** Contributions to the logit from black, which Integrated Gradients give exactly. */
+const explain = (image: Float32Array): Promise<Float32Array> =>
+  Promise.resolve(image.map((value, i) => (inSquare(i) ? (20 * value) / area : 0)));
+const map = x.map((value, i) => (inSquare(i) ? (20 * value) / area : 0));
+
+const batches: number[] = [];
+const model: ModelProbe = {
+  x,
+  baseline: black,
+  blank: black,
+  undecided: { baseline: x.map(() => 0.6), chance: 0.5 },
+  probability: scoreBy(probability, batches),
+  decided: scoreBy((point) => Number(probability(point) >= 0.5)),
+  scalar: scoreBy(logit),
+  floor: 1,
+  picture,
+  toInput,
+  seed: 1,
+};
+const method: MethodProbe = {
+  x,
+  range: [0, 1],
+  explain,
+  finer: explain,
+  reencoded: x.map((value) => value + 0.01),
+  // eslint-disable-next-line @typescript-eslint/require-await -- as a model that is run would be awaited
+  randomised: async function* () {
+    yield { layer: 'head', map: map.toReversed() };
+    yield { layer: 'stem', map: normalNumbers(pixels, randomSource(1)) };
+  },
+  seed: 1,
+};
+const subject: Subject = { map, height: side, width: side, display: x, mask, model, method, seed: 1 };
+const table = Object.entries(metrics) as [MetricId, Metric][];
+
+describe.each(table)('%s', (id, metric) => {
+  test('has a value in its range, and its nulls, for a map that finds what the model looks at', async () => {
+    const measured = await measureMap(id, subject);
+    const values = [measured?.value, measured?.null.random, measured?.null.edges];
+    const [least, largest] = metric.range;
+    for (const value of values) {
+      if (value === null) continue;
+      expect(value).toBeGreaterThanOrEqual(least ?? -Infinity);
+      expect(value).toBeLessThanOrEqual(largest ?? Infinity);
+    }
+    expect(measured?.value).not.toBeNull();
+  });
+
+  test('is described in one sentence', () => {
+    expect(metric.says).toMatch(/^[A-Z].*[^.]\.$/);
+    expect(metric.name).not.toBe('');
+  });
+
+  test.runIf(metric.needs !== 'map')('is not measured where what it needs is missing', async () => {
+    expect(await measureMap(id, { ...subject, mask: null, model: null, method: null })).toBeNull();
+  });
+});
+
+/** Where ignoring the model is best, which is why no such metric may be read alone. */
+const wonByIgnorance: readonly MetricId[] = [
+  'sensitivity-max',
+  'change-jpeg',
+  'change-jpeg-shares',
+  'change-float-noise',
+  'change-steps',
+];
+
+test.each(table.filter(([id, { better }]) => better !== 'neither' && !wonByIgnorance.includes(id)))(
+  '%s: the right map is better than a random one',
+  async (id, { better }) => {
+    const { value, null: nulls } = (await measureMap(id, subject)) ?? { value: null, null: { random: null } };
+    const [right, noise] = [value ?? NaN, nulls.random ?? NaN];
+    if (id === 'randomised-ssim' || id === 'randomised-rank') {
+      // A map that ignores the model does not change with it.
+      expect(noise).toBeCloseTo(1, 9);
+      expect(right).toBeLessThan(0.5);
+    } else if (better === 'higher') expect(right).toBeGreaterThan(noise);
+    else expect(right).toBeLessThan(noise);
+  },
+);
+
+test.each(wonByIgnorance)('%s: a map that ignores the image is unchanged', async (id) => {
+  expect((await measureMap(id, subject))?.null.random).toBe(0);
+});
+
+test('metrics that read one curve ask the model once', async () => {
+  const fresh = { ...subject, model: { ...model } };
+  batches.length = 0;
+  await measureMap('insertion', fresh);
+  const asked = sum(batches);
+  expect(asked).toBe(3 * 65);
+  await measureMap('insertion-ratio', fresh);
+  expect(sum(batches)).toBe(asked);
+});
+
+test('a failure is not remembered', async () => {
+  let calls = 0;
+  const failing = scoreBy(() => (calls++ === 0 ? NaN : 0.5));
+  const fresh = { ...subject, model: { ...model, probability: failing } };
+  await expect(measureMap('deletion', fresh)).rejects.toThrow('not a finite number');
+  expect((await measureMap('deletion', fresh))?.value).toBe(0.5);
+});
+
+test('what a probe cannot give is no value', async () => {
+  const bare: Subject = {
+    ...subject,
+    model: { ...model, undecided: null },
+    method: { ...method, finer: null, reencoded: null, randomised: null },
+  };
+  for (const id of ['ablation-drop', 'change-steps', 'change-jpeg', 'randomised-ssim'] as const) {
+    expect(await measureMap(id, bare)).toEqual({ value: null, null: { random: null, edges: null } });
+  }
+});
+
+test('an ablation to a baseline that decides is no value', async () => {
+  const decided = { ...model, undecided: { baseline: black, chance: 0.5 } };
+  expect((await measureMap('ablation-drop', { ...subject, model: decided }))?.value).toBeNull();
+});
+
+test("the edge detector's own sensitivity is that of edges, of the image as the model sees it", async () => {
+  const measured = await measureMap('change-jpeg', subject);
+  const [before, after] = [edgeMap(x, side, side), edgeMap(method.reencoded ?? x, side, side)];
+  const difference = sum(after.map((value, i) => (value - (before[i] ?? 0)) ** 2));
+  expect(measured?.null.edges).toBeCloseTo(Math.sqrt(difference / sum(before.map((value) => value ** 2))), 9);
+});
+
+test('over a folder, hits are a proportion and numbers a mean', () => {
+  expect(overFolder('hit-rate', [1, 1, null, 0])).toMatchObject({ estimate: 2 / 3, count: 3, missing: 1 });
+  expect(overFolder('hit-rate', [1, 1])?.low).toBeGreaterThan(0.3);
+  expect(overFolder('insertion', [0.2, 0.4])).toMatchObject({
+    estimate: 0.30000000000000004,
+    low: 0.2,
+    high: 0.4,
+  });
+});
+
+test('a cascade is held against pairs of maps of different images', () => {
+  const maps = Array.from({ length: 4 }, () => normalNumbers(pixels, random));
+  const pairs = similarityOfPairs(maps, side, side);
+  expect(Math.abs(pairs ?? NaN)).toBeLessThan(0.2);
+  expect(similarityOfPairs(maps, side, side)).toBe(pairs);
+  expect(similarityOfPairs([map, map], side, side)).toBeCloseTo(1, 12);
+  expect(similarityOfPairs([map], side, side)).toBeNull();
+  expect(similarityOfPairs([map, new Float32Array(pixels)], side, side)).toBeNull();
+});
