@@ -98,7 +98,7 @@ export interface AgreementHeader {
 interface StreamHeaders {
   'library.open': LibraryEvent;
   'review.explain': MapHeader | AssessmentHeader;
-  'review.compare': MapHeader | AgreementHeader;
+  'review.compare': MapHeader | AssessmentHeader | AgreementHeader;
 }
 
 export type CallName = keyof typeof callSchemas;

@@ -3,6 +3,8 @@ import * as v from 'valibot';
 
 const text = v.pipe(v.string(), v.minLength(1));
 const positive = v.pipe(v.number(), v.gtValue(0));
+/** Rows or columns of a model's input: beyond it, a slip of the pen would fill the memory. */
+const inputSize = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8192));
 const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
 
 export const ModelCardSchema = v.strictObject({
@@ -20,8 +22,8 @@ export const ModelCardSchema = v.strictObject({
     name: text,
     layout: v.literal('NCHW'),
     channels: v.picklist([1, 3]),
-    height: positiveInteger,
-    width: positiveInteger,
+    height: inputSize,
+    width: inputSize,
     /** `squeeze`: the whole image is resized to height x width, its aspect not kept. */
     fit: v.literal('squeeze'),
     /** `triangle`: bilinear with antialiasing, the filter widened by the scale. */

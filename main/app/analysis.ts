@@ -129,15 +129,17 @@ export class Analysis {
     return explanation;
   }
 
-  /** The maps of several baselines, one after the other, then how far they agree. */
+  /** The maps of several baselines, each followed by its assessment, then how far they agree. */
   async *compare(
     request: Omit<ExplanationRequest, 'baseline'>,
     baselines: readonly BaselineName[],
     signal?: AbortSignal,
-  ): AsyncGenerator<Frame<MapHeader | AgreementHeader>, void, undefined> {
+  ): AsyncGenerator<Frame<MapHeader | AssessmentHeader | AgreementHeader>, void, undefined> {
     const explanations: Explanation[] = [];
     for (const baseline of baselines) {
-      explanations.push(yield* this.#maps({ ...request, baseline }, signal));
+      const explanation = yield* this.#maps({ ...request, baseline }, signal);
+      yield assessment(explanation);
+      explanations.push(explanation);
     }
     yield { header: { type: 'agreement', agreement: agreementBetween(explanations) } };
   }
@@ -152,8 +154,9 @@ export class Analysis {
     const name = nameOf(prepared.key);
     const finished = this.#finished.get(name);
     if (finished !== undefined) {
-      yield finalMap(finished);
-      return finished;
+      const own = ofFile(finished, request);
+      yield finalMap(own);
+      return own;
     }
     const kept = this.#kept(prepared);
     const integral = kept ?? (yield* this.#integrate(prepared, signal));
@@ -165,7 +168,8 @@ export class Analysis {
 
   /** An explanation made before in this session, or undefined. */
   async finished(request: ExplanationRequest): Promise<Explanation | undefined> {
-    return this.#finished.get(nameOf((await this.#prepare(request)).key));
+    const finished = this.#finished.get(nameOf((await this.#prepare(request)).key));
+    return finished && ofFile(finished, request);
   }
 
   /** Decodes ahead of need; what goes wrong shows when the image's turn comes. */
@@ -333,6 +337,13 @@ export class Analysis {
     });
     return { card, probability: resizeTriangle(own, card.input.height, card.input.width, height, width) };
   }
+}
+
+/** An explanation is known by the content that it is of: another file may hold the same. */
+function ofFile(explanation: Explanation, { image: { entry } }: ExplanationRequest): Explanation {
+  const { result } = explanation;
+  const image = { ...result.image, file: entry.file, sopInstanceUid: entry.sopInstanceUid };
+  return { ...explanation, result: { ...result, image } };
 }
 
 export function parametersOf(card: ModelCard, baseline: BaselineName): ExplanationResult['parameters'] {

@@ -86,7 +86,10 @@ export function createApp(options: AppOptions): App {
 
   const streams: StreamHandlers = {
     async *'library.open'({ paths }, signal) {
-      for await (const header of library.open(paths ?? initialPaths, { signal })) yield { header };
+      for await (const header of library.open(paths ?? initialPaths, { signal })) {
+        // Those of a system are many, and nobody looks for them.
+        if (!('hidden' in header)) yield { header };
+      }
     },
     'review.explain': (request, signal) =>
       logged('explain', request, analysis.explain(requestOf(request), signal)),

@@ -19,8 +19,8 @@ export interface AuditRequest {
 
 export type AuditOutcome =
   | { type: 'result'; image: LibraryImage; result: ExplanationResult; explanation: Explanation }
-  /** Taken over from an earlier run, or from another file with the same content. */
-  | { type: 'resumed'; result: ExplanationResult }
+  /** Taken over: from an earlier run, or from another file of this one with the same content. */
+  | { type: 'resumed' | 'copied'; result: ExplanationResult }
   | { type: 'failed'; failure: RefusedFile };
 
 /** Errors after which the next image would fail the same way. */
@@ -52,6 +52,7 @@ export async function* audit(
     lines.add(`${contentKey(result.image)} ${result.image.file}`);
   };
   journal.results.filter((result) => wanted.current(result)).forEach(remember);
+  const earlier = new Set(done.keys());
 
   for (const [index, image] of images.entries()) {
     if (signal?.aborted === true) throw new PathlightError('cancelled', 'Cancelled');
@@ -64,7 +65,7 @@ export async function* audit(
         const result = { ...before, image: { ...before.image, file, sopInstanceUid } };
         if (!lines.has(`${contentKey(result.image)} ${file}`)) await journal.append(result);
         remember(result);
-        yield { type: 'resumed', result };
+        yield { type: earlier.has(contentKey(result.image)) ? 'resumed' : 'copied', result };
         continue;
       }
       const next = images[index + 1];

@@ -14,8 +14,8 @@ export interface LibraryImage {
 
 export interface Library {
   /**
-   * Scans files and folders (with their subfolders), headers only. Names that begin with a dot are passed over; of every
-   * other file there is one event: an image, or a refusal with its reason. Images come in the order of their names.
+   * Scans files and folders (with their subfolders), headers only. Of every file there is one event: an image, or a refusal with its
+   * reason; hidden files and folders, whose names begin with a dot, are not opened and refused as foreign. Images come in the order of their names.
    * Rejects with `not-found`, before anything is read, when a path does not exist.
    */
   open(paths: readonly string[], options?: OpenOptions): AsyncGenerator<ScanEvent, void, undefined>;
@@ -30,11 +30,12 @@ export interface OpenOptions {
 }
 
 /**
- * The contract's events; a refused file is called foreign where it is of another kind than DICOM: it was found in a
- * folder rather than named, and its own name does not claim to be DICOM.
+ * The contract's events; a refused file is called foreign where it was found in a folder rather than named and is of another kind
+ * than DICOM, whose name does not claim to be DICOM, or hidden.
  */
 export type ScanEvent =
-  Exclude<LibraryEvent, { type: 'refused' }> | { type: 'refused'; refused: RefusedFile; foreign: boolean };
+  | Exclude<LibraryEvent, { type: 'refused' }>
+  | { type: 'refused'; refused: RefusedFile; foreign: boolean; hidden?: true };
 
 /** Headers read at once: enough to keep a disk busy. */
 const READERS = 8;
@@ -48,6 +49,7 @@ interface FoundFile {
   named: boolean;
   /** Set where it is known already that the file cannot be read. */
   refusal?: { reason: string; advice: string };
+  hidden?: true;
 }
 
 export function createLibrary(): Library {
@@ -57,7 +59,10 @@ export function createLibrary(): Library {
   const idOf = (file: string): string => createHmac('sha256', key).update(file).digest('hex').slice(0, 24);
 
   async function examine(file: FoundFile): Promise<ScanEvent> {
-    if (file.refusal !== undefined) return refused({ file: file.name, ...file.refusal }, false);
+    if (file.refusal !== undefined)
+      return file.hidden === true
+        ? { ...refused({ file: file.name, ...file.refusal }, true), hidden: true }
+        : refused({ file: file.name, ...file.refusal }, false);
     try {
       const header = await readHeader(file.path);
       const entry: ImageEntry = { ...header, id: idOf(file.path), file: file.name };
@@ -77,6 +82,7 @@ export function createLibrary(): Library {
     const roots = await Promise.all(paths.map(existing));
     const progress = throttled(PROGRESS_INTERVAL_MS);
     const counts = { image: 0, refused: 0 };
+    let scanned = 0;
     yield { type: 'progress', scanned: 0, found: 0, total: null };
 
     const files: FoundFile[] = [];
@@ -89,8 +95,8 @@ export function createLibrary(): Library {
     for await (const event of inOrder(files, READERS, examine)) {
       signal?.throwIfAborted();
       yield event;
-      if (event.type === 'image' || event.type === 'refused') counts[event.type]++;
-      const scanned = counts.image + counts.refused;
+      if (event.type === 'image' || (event.type === 'refused' && event.hidden !== true)) counts[event.type]++;
+      scanned++;
       if (progress()) yield { type: 'progress', scanned, found: counts.image, total: files.length };
     }
     yield { type: 'progress', scanned: files.length, found: counts.image, total: files.length };
@@ -108,7 +114,7 @@ export function createLibrary(): Library {
   return { open, find };
 }
 
-function refused(file: RefusedFile, foreign: boolean): ScanEvent {
+function refused(file: RefusedFile, foreign: boolean): Extract<ScanEvent, { type: 'refused' }> {
   return { type: 'refused', refused: file, foreign };
 }
 
@@ -165,8 +171,16 @@ async function* filesBelow(
     yield { path: folder, name, named: false, refusal };
     return;
   }
-  for (const name of names.filter((each) => !each.startsWith('.')).sort(byName.compare)) {
+  for (const name of names.sort(byName.compare)) {
     const file = path.join(folder, name);
+    if (name.startsWith('.')) {
+      const refusal = {
+        reason: 'Hidden: its name begins with a dot',
+        advice: 'Rename it to have it opened.',
+      };
+      yield { path: file, name: shown(path.relative(root, file)), named: false, refusal, hidden: true };
+      continue;
+    }
     if (await isFolder(file)) yield* filesBelow(file, root, visited);
     else yield await describeFile(file, path.relative(root, file), false);
   }
@@ -184,15 +198,29 @@ async function isFolder(file: string): Promise<boolean> {
 
 /** Sees to it that only plain files are ever opened: reading a pipe would wait forever. */
 async function describeFile(file: string, fileName: string, named: boolean): Promise<FoundFile> {
-  // A name may hold line feeds or a terminal's commands; what is shown may not.
-  const name = fileName.replace(/\p{Cc}/gu, '\u{FFFD}');
+  const name = shown(fileName);
   try {
     if ((await stat(file)).isFile()) return { path: file, name, named };
     return { path: file, name, named, refusal: { reason: 'Not a plain file', advice: '' } };
-  } catch {
-    const refusal = { reason: 'The file cannot be read', advice: 'Check its permissions.' };
-    return { path: file, name, named, refusal };
+  } catch (error) {
+    return { path: file, name, named, refusal: unreachable(name, error) };
   }
+}
+
+/** A name may hold line feeds or a terminal's commands; what is shown may not. */
+function shown(name: string): string {
+  return name.replace(/\p{Cc}/gu, '\u{FFFD}');
+}
+
+/** Why a name that stands in a folder leads to no file. */
+function unreachable(name: string, error: unknown): { reason: string; advice: string } {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  if (code === 'ELOOP') return { reason: 'A link that leads to itself', advice: 'Remove or mend it.' };
+  if (code !== 'ENOENT') return { reason: 'The file cannot be read', advice: 'Check its permissions.' };
+  // Node reads names as UTF-8: one that is not cannot be asked for again.
+  return name.includes('\u{FFFD}')
+    ? { reason: 'Its name is not written in UTF-8', advice: 'Rename the file.' }
+    : { reason: 'A link to a file that is not there', advice: 'Remove or mend it.' };
 }
 
 /** Maps with up to `width` calls under way, and yields in the items' order. */

@@ -77,7 +77,7 @@ async function auditFolder(
     await writeOutcome(command, session, card, { ...run, failures: [...refused, ...run.failures] });
     const failed = refused.length + run.failures.length;
     terminal.err.write(
-      `${run.results.length} ${run.results.length === 1 ? 'image' : 'images'} audited (${run.resumed} taken over) in ${duration(run.seconds)}; ` +
+      `${run.results.length} ${run.results.length === 1 ? 'image' : 'images'} audited${takenOver(run)} in ${duration(run.seconds)}; ` +
         `${run.results.filter(isFlagged).length} flagged, ${failed} failed. Written to ${command.out}\n`,
     );
     return failed > 0 ? 1 : 0;
@@ -89,8 +89,19 @@ async function auditFolder(
 interface AuditRun {
   results: ExplanationResult[];
   failures: RefusedFile[];
+  /** Taken over from an earlier run. */
   resumed: number;
+  /** Taken over from another file with the same content. */
+  copied: number;
   seconds: number;
+}
+
+function takenOver({ resumed, copied }: AuditRun): string {
+  const parts = [
+    ...(resumed > 0 ? [`${resumed} taken over from an earlier run`] : []),
+    ...(copied > 0 ? [`${copied} of the same content as another file`] : []),
+  ];
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }
 
 async function runAudit(
@@ -103,11 +114,13 @@ async function runAudit(
 ): Promise<AuditRun> {
   const progress = createProgress(err);
   const began = performance.now();
-  const run: AuditRun = { results: [], failures: [], resumed: 0, seconds: 0 };
+  const run: AuditRun = { results: [], failures: [], resumed: 0, copied: 0, seconds: 0 };
   const lungsCard = (await models.lungs())?.card ?? null;
   const show = (): void => {
     const done = run.results.length + run.failures.length;
-    progress.show(progressText(done, done - run.resumed, images.length, performance.now() - began));
+    progress.show(
+      progressText(done, done - run.resumed - run.copied, images.length, performance.now() - began),
+    );
   };
   show();
   for await (const outcome of auditImages(analysis, { images, choices, card, lungsCard, journal }, signal)) {
@@ -116,7 +129,7 @@ async function runAudit(
       progress.clear();
       err.write(failureLine(outcome.failure));
     } else {
-      if (outcome.type === 'resumed') run.resumed++;
+      if (outcome.type !== 'result') run[outcome.type]++;
       else if (isFlagged(outcome.result))
         await writeFlagged(folder, analysis, outcome.image, outcome.explanation);
       run.results.push(outcome.result);
@@ -179,7 +192,7 @@ async function writeOutcome(
   command: AuditCommand,
   { analysis, models }: Session,
   card: ModelCard,
-  { results, failures, resumed, seconds }: AuditRun,
+  { results, failures, resumed, copied, seconds }: AuditRun,
 ): Promise<void> {
   const summary = await writeAuditSummary({
     folder: command.folder,
@@ -188,6 +201,7 @@ async function writeOutcome(
     results,
     failures,
     resumed,
+    copied,
     seconds,
     thumbnail: (result) => flaggedPicture(command.out, result),
     app: analysis.app,

@@ -123,7 +123,7 @@ export function foreignLine(foreign: readonly RefusedFile[]): string {
   const named = foreign.slice(0, 3).map(({ file }) => file);
   const more = foreign.length > named.length ? ', …' : '';
   const count = foreign.length === 1 ? '1 file is' : `${foreign.length} files are`;
-  return `${count} not DICOM and passed over: ${named.join(', ')}${more}\n`;
+  return `${count} not DICOM, or hidden, and passed over: ${named.join(', ')}${more}\n`;
 }
 
 export function sentence(text: string): string {

@@ -29,7 +29,7 @@ export async function serve(args: string[]): Promise<number> {
   } catch (error) {
     const { message, advice } = toErrorReport(error);
     process.stderr.write(`${message}${advice === '' ? '' : `. ${advice}`}\n`);
-    return error instanceof PathlightError && error.kind === 'bad-request' ? 2 : 1;
+    return error instanceof PathlightError && ['bad-request', 'not-found'].includes(error.kind) ? 2 : 1;
   }
 }
 

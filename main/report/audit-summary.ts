@@ -135,11 +135,13 @@ function whatWasRun(data: AuditSummaryData): Fact[] {
   const parameters = first?.parameters;
   const resumed =
     data.resumed === 0 ? '' : `; ${integer(data.resumed)} of them taken over from an earlier run`;
+  const copied =
+    data.copied === 0 ? '' : `; ${integer(data.copied)} of them of the same content as another file`;
   return [
     { label: 'Folder', value: data.folder, strong: true },
     {
       label: 'Images',
-      value: `${integer(results.length)} explained${resumed}; ${integer(data.failures.length)} failed`,
+      value: `${integer(results.length)} explained${resumed}${copied}; ${integer(data.failures.length)} failed`,
     },
     { label: 'Model', value: `${card.name}, version ${card.version} (${card.id})`, strong: true },
     { label: 'Model SHA-256', value: card.sha256 },

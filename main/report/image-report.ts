@@ -55,12 +55,24 @@ function writeWarnings(paper: Paper, data: ReportData): void {
       color: severityColor[flag.severity],
     }),
   );
+  // Said where the score is read, too: whoever reads the first page alone must not miss it.
+  const unstable: Block[] =
+    data.agreement?.stable === false
+      ? [
+          text(
+            paper,
+            'P',
+            'WARNING  The map depends on the baseline: other baselines give other maps (see \u201cOther baselines\u201d).',
+            { size: size.body, weight: 'semibold', color: severityColor.warning },
+          ),
+        ]
+      : [];
   const warnings: Block[] = data.entry.warnings.length === 0 ? [] : [list(paper, data.entry.warnings)];
   const none = text(paper, 'P', 'None.', { size: size.body });
   section(
     paper,
     'Warnings and flags',
-    flags.length + warnings.length === 0 ? [none] : [...flags, ...warnings],
+    flags.length + unstable.length + warnings.length === 0 ? [none] : [...flags, ...unstable, ...warnings],
     3,
   );
 }

@@ -61,6 +61,8 @@ export interface AuditSummaryData {
   failures: readonly RefusedFile[];
   /** Results taken over from an earlier run of the same model and parameters; they are part of `results`. */
   resumed: number;
+  /** Results taken over from another file of this run with the same content; part of `results`, too. */
+  copied: number;
   /** Wall time of this run. */
   seconds: number;
   /** Draws the overlay of a flagged image, small (about 256 pixels); asked one image at a time. null: not available. */

@@ -92,3 +92,8 @@ export function formatSeconds(seconds: number): string {
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, '\u202f');
 }
+
+/** Closed by a full stop, where nothing closes it yet. */
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

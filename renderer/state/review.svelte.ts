@@ -121,6 +121,8 @@ export class Review {
 
   readonly #client: Client;
   #abort = new AbortController();
+  /** Of the comparison begun last: only that one may say how it ended. */
+  #comparing: AbortSignal | null = null;
   #predicting = false;
 
   constructor(client: Client, subject: Subject) {
@@ -174,6 +176,7 @@ export class Review {
   /** Runs every baseline and measures how far the maps agree. */
   async compare(): Promise<void> {
     const { signal } = this.#restart();
+    this.#comparing = signal;
     this.comparison = 'running';
     this.comparisonError = null;
     this.agreement = null;
@@ -183,15 +186,20 @@ export class Review {
     try {
       const request = { ...this.subject, baselines: [...BASELINES] };
       for await (const { header, data } of this.#client.stream('review.compare', request, signal)) {
+        if (this.#comparing !== signal) return;
         if (header.type === 'agreement') {
           this.agreement = header.agreement;
+        } else if (header.type === 'assessment') {
+          this.runs[header.result.baseline].assess(header, data ?? new Float32Array());
         } else if (!done.includes(header.baseline)) {
           this.runs[header.baseline].accept(header, data ?? new Float32Array());
         }
       }
+      if (this.#comparing !== signal) return;
       this.comparison = signal.aborted ? 'cancelled' : 'done';
       this.#endUnfinished(ENDED_EARLY, signal.aborted);
     } catch (thrown) {
+      if (this.#comparing !== signal) return;
       const report = toErrorReport(thrown);
       const cancelled = signal.aborted || report.kind === 'cancelled';
       this.comparison = cancelled ? 'cancelled' : 'failed';

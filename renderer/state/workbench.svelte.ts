@@ -239,7 +239,8 @@ export class Workbench {
   }
 
   async compare(): Promise<void> {
-    if (this.review !== null && this.explainable) await this.review.compare();
+    const { review } = this;
+    if (review !== null && this.explainable && review.comparison !== 'running') await review.compare();
   }
 
   cancel(): void {

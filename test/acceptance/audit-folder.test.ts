@@ -1,5 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
-import { appendFileSync, existsSync, readdirSync, readFileSync, watch } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  watch,
+} from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ExplanationResult } from '../../core/contract/result.ts';
@@ -56,7 +64,7 @@ describe('audit examples --model pneumonia-shortcut, interrupted and run again',
         .filter((name) => name.endsWith('.dcm'))
         .sort(),
     );
-    expect(ended.err).toContain(`7 images audited (${before.length} taken over)`);
+    expect(ended.err).toContain(`7 images audited (${before.length} taken over from an earlier run)`);
   });
 
   test('07 is called PNEUMONIA with the evidence on the marker, outside the lungs, and flagged', () => {
@@ -87,7 +95,7 @@ describe('audit examples --model pneumonia-shortcut, interrupted and run again',
   test('a third run has nothing left to compute, and prints every result', async () => {
     const third = await pathlight([...words, '--json']);
     expect(third.code).toBe(0);
-    expect(third.err).toContain('7 images audited (7 taken over)');
+    expect(third.err).toContain('7 images audited (7 taken over from an earlier run)');
     expect(jsonLines(third.out)).toEqual(results);
     expect(lines()).toEqual(results);
   });
@@ -103,3 +111,26 @@ describe('audit examples --model pneumonia-shortcut, interrupted and run again',
     expect(lines()).toEqual(results);
   });
 });
+
+test(
+  'files of the same content are computed once, called copies, and keep their own names',
+  async () => {
+    const temporary = temporaryFolder();
+    const folder = path.join(temporary, 'copies');
+    mkdirSync(folder);
+    for (const name of ['a.dcm', 'b.dcm']) {
+      copyFileSync(path.join(root, 'examples', '07-normal-marker-dx.dcm'), path.join(folder, name));
+    }
+    const audited = await pathlight([
+      ...['audit', folder, '--model', 'pneumonia', '--out', path.join(temporary, 'copies-audit'), '--json'],
+    ]);
+    expect(audited.err).toContain('2 images audited (1 of the same content as another file)');
+    const explained = await pathlight([
+      ...['explain', folder, '--out', path.join(temporary, 'copies-explained'), '--json'],
+    ]);
+    for (const { out: lines } of [audited, explained]) {
+      expect(jsonLines<ExplanationResult>(lines).map(({ image }) => image.file)).toEqual(['a.dcm', 'b.dcm']);
+    }
+  },
+  LONG,
+);

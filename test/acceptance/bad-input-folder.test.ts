@@ -65,7 +65,7 @@ describe('a folder with broken, truncated, unsupported and foreign files', () =>
 
   test('the run ends with code 1; the text file is passed over', () => {
     expect(ended.code).toBe(1);
-    expect(ended.err).toMatch(/not DICOM and passed over: .*notes\.txt/);
+    expect(ended.err).toMatch(/not DICOM, or hidden, and passed over: .*notes\.txt/);
     expect(ended.err).toContain(`${Object.keys(BAD).length} failed`);
   });
 });

@@ -11,6 +11,7 @@ describe.skipIf(!poppler)('the audit summary', () => {
   const data = auditData(90, {
     failures: [{ file: 'broken.dcm', reason: 'The file ends inside Pixel Data.', advice: 'Copy it again.' }],
     resumed: 12,
+    copied: 3,
   });
   let document: WrittenDocument;
   let text: string;
@@ -28,7 +29,9 @@ describe.skipIf(!poppler)('the audit summary', () => {
     expect(text).toContain(
       `91 ${count('NORMAL')} ${count('PNEUMONIA')} ${90 - notConverged} ${notConverged} ${flagged} 1`,
     );
-    expect(text).toContain('90 explained; 12 of them taken over from an earlier run; 1 failed');
+    expect(text).toContain(
+      '90 explained; 12 of them taken over from an earlier run; 3 of them of the same content as another file; 1 failed',
+    );
   });
 
   it('lists every image once, with its score, and every failure with its reason', () => {

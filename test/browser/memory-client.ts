@@ -204,6 +204,10 @@ export class MemoryClient implements Client {
   ): AsyncGenerator<Frame<MapHeader | AssessmentHeader>> {
     yield* this.#maps(baseline, signal);
     if (signal?.aborted) return;
+    yield this.#assessment(baseline);
+  }
+
+  #assessment(baseline: BaselineName): Frame<AssessmentHeader> {
     const flags = [
       { id: 'peak-outside', severity: 'alert', text: 'The maximum lies outside the lungs.' },
     ] as const;
@@ -215,14 +219,18 @@ export class MemoryClient implements Client {
       flags: [...flags],
       result: resultOf(baseline),
     };
-    yield { header, data: Float32Array.from({ length: SIZE * SIZE }, (_, i) => (i % SIZE) / SIZE) };
+    return { header, data: Float32Array.from({ length: SIZE * SIZE }, (_, i) => (i % SIZE) / SIZE) };
   }
 
   async *#compare(
     baselines: BaselineName[],
     signal?: AbortSignal,
-  ): AsyncGenerator<Frame<MapHeader | AgreementHeader>> {
-    for (const baseline of baselines) yield* this.#maps(baseline, signal);
+  ): AsyncGenerator<Frame<MapHeader | AssessmentHeader | AgreementHeader>> {
+    for (const baseline of baselines) {
+      yield* this.#maps(baseline, signal);
+      if (signal?.aborted) return;
+      yield this.#assessment(baseline);
+    }
     if (signal?.aborted) return;
     const matrix = (value: number): number[][] =>
       baselines.map((_, i) => baselines.map((__, j) => (i === j ? 1 : value)));

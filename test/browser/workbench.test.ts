@@ -132,6 +132,36 @@ describe('explaining', () => {
     await expect.element(image(/overlay of the black baseline/)).toBeVisible();
   });
 
+  test('every compared baseline has its lung check and can be reported', async () => {
+    await open();
+    await button('Explain').click();
+    await expect.element(page.getByText(/^Unstable/)).toBeVisible();
+    await userEvent.keyboard('b');
+    await expect.element(image(/overlay of the black baseline/)).toBeVisible();
+    await expect.element(page.getByRole('region', { name: 'Lung check' })).toMatchTextContent('31 %');
+    await expect.element(button('Report')).toBeEnabled();
+  });
+
+  test('asking for a comparison that runs changes nothing, and Escape ends it', async () => {
+    await open();
+    await expect.element(answer()).toMatchTextContent('0.930');
+    client.stepwise = true;
+    await userEvent.keyboard('{Shift>}e{/Shift}');
+    await expect.element(button('Cancel')).toBeVisible();
+    await userEvent.keyboard('{Shift>}e{/Shift}');
+    expect(client.requests.filter(({ name }) => name === 'review.compare')).toHaveLength(1);
+    await expect.element(button('Cancel')).toBeVisible();
+    await userEvent.keyboard('{Escape}');
+    await expect.element(button('Explain')).toBeVisible();
+    await expect.element(page.getByText('The comparison was cancelled.')).toBeVisible();
+  });
+
+  test('what the checks raised is told beside the score, too', async () => {
+    await open();
+    await button('Explain').click();
+    await expect.element(button('1 alert')).toBeVisible();
+  });
+
   test('Escape cancels; the partial map stays and is called partial', async () => {
     client.stepwise = true;
     await open();

@@ -243,6 +243,7 @@ export function auditData(count: number, overrides: Partial<AuditSummaryData> = 
     results,
     failures: [],
     resumed: 0,
+    copied: 0,
     seconds: 95,
     app: { version: '0.1.0', commit: 'd8cab0a' },
     createdAt: new Date('2026-11-22T09:30:00Z'),

@@ -174,7 +174,7 @@ describe('an explanation', () => {
 });
 
 describe('a comparison and its report', () => {
-  let frames: Frame<MapHeader | AgreementHeader>[];
+  let frames: Frame<MapHeader | AssessmentHeader | AgreementHeader>[];
   beforeAll(async () => {
     const request = { ...choices, image: image(0), baselines: [...COMPARED] };
     frames = await Array.fromAsync(app.streams['review.compare'](request, new AbortController().signal));
@@ -185,6 +185,10 @@ describe('a comparison and its report', () => {
       header.type === 'map' && header.final ? [header.baseline] : [],
     );
     expect(finals).toEqual(COMPARED);
+    const assessed = frames.flatMap(({ header }) =>
+      header.type === 'assessment' ? [header.result.baseline] : [],
+    );
+    expect(assessed).toEqual(COMPARED);
     const last = frames.at(-1)?.header;
     expect(last).toMatchObject({ type: 'agreement', agreement: { baselines: COMPARED } });
   });

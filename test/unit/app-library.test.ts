@@ -40,21 +40,26 @@ describe('opening a folder', () => {
     ]);
   });
 
-  test('lists every other file with its reason; only names with a dot are passed over', async () => {
+  test('lists every other file with its reason, hidden ones apart', async () => {
     const refused = (await open([study])).flatMap((event) => (event.type === 'refused' ? [event] : []));
     expect(refused.map((event) => [event.refused.file, event.foreign])).toEqual([
+      ['.hidden.dcm', true],
       ['notes.txt', true],
       ['pipe', false],
       [path.join('series', 'broken-link'), false],
       ['truncated.dcm', false],
     ]);
     for (const event of refused) expect(event.refused.reason).not.toBe('');
+    expect(refused.filter(({ hidden }) => hidden === true)).toHaveLength(1);
+    expect(refused.find(({ refused: { file } }) => file.endsWith('broken-link'))?.refused.reason).toBe(
+      'A link to a file that is not there',
+    );
   });
 
   test('ends with the counts, after progress that reaches the total', async () => {
     const events = await open([study]);
     expect(events.at(-1)).toEqual({ type: 'done', images: 3, refused: 4 });
-    expect(events.at(-2)).toEqual({ type: 'progress', scanned: 7, found: 3, total: 7 });
+    expect(events.at(-2)).toEqual({ type: 'progress', scanned: 8, found: 3, total: 8 });
   });
 
   test('passes over the folder that results are written to', async () => {
