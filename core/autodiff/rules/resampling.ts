@@ -90,8 +90,8 @@ function sourceOf(index: number, { from, to, scale, start, end }: Axis, transfor
     case 'pytorch_half_pixel':
       return to > 1 ? halfPixel : 0;
     case 'half_pixel_symmetric':
-      // The image's middle stays where it is, though the output was rounded to whole samples.
-      return f(f((from / 2) * (1 - to / f(by * from))) + halfPixel);
+      // The image's middle stays where it is, though the output was rounded to whole samples. The sum alone is in double.
+      return f(f((from / 2) * f(1 - f(to / f(by * from)))) + (index + 0.5) / by - 0.5);
     default:
       return halfPixel;
   }
