@@ -54,16 +54,15 @@ async function expectHomogeneous(operator: string, form: OperatorCase): Promise<
   const random = seededRandom(JSON.stringify(form));
   const { bytes, point } = operatorModel(operator, form, 'float32', random);
   const feeds = { image: floatTensor('float32', point, [1, point.length]) };
-  let session = await openSession(bytes).catch(() => undefined);
-  fc.pre(session !== undefined);
-  const runs = await session?.run(feeds).catch(() => undefined);
-  await session?.release();
-  fc.pre(runs !== undefined && (runs['result']?.size ?? 0) > 0);
+  const forward = await openSession(bytes).catch(() => undefined);
+  fc.pre(forward !== undefined);
+  const results = await forward.run(feeds).catch(() => undefined);
+  await forward.release();
+  fc.pre(results?.['result'] !== undefined && results['result'].size > 0);
 
   const model = unlessRefused(bytes);
   fc.pre(model !== undefined);
-  if (model === undefined) return;
-  session = await openSession(model.bytes);
+  const session = await openSession(model.bytes);
   const weights = Array.from({ length: model.outputCount }, () => 2 * random() - 1);
   const { f, output, gradient } = await evaluateGradient(session, model, 'float32', [point], [weights]);
   await session.release();
