@@ -293,6 +293,14 @@ function withSeedOfOne(first: ReturnType<typeof buildGradientModel>): Graph {
 }
 
 describe('what stands in the way', () => {
+  it('is a small file that would have a large table written', () => {
+    const constants = { scales: tensor('float32', [2], [1, 1e6]) };
+    const resize = node('Resize', ['x', '', 'scales'], ['y'], { mode: 'linear' });
+    const error = failure(() => buildGradientModel(model([resize], constants, ['N', 300]), plain));
+    expect(error.kind).toBe('unsupported');
+    expect(error.message).toContain('too long');
+  });
+
   it('is one error that names every operator and node', () => {
     const strange = { ...node('Fused', ['a'], ['b']), domain: 'com.example' };
     const nodes = [

@@ -6,6 +6,7 @@ import { resizing } from '../../onnx/inference.ts';
 import { elementCount, tensor } from '../../onnx/tensor.ts';
 import type { Rule } from '../rule.ts';
 import { inputs } from '../rule.ts';
+import { limitTable } from './table-limit.ts';
 import type { Site } from '../site.ts';
 
 interface Sampling {
@@ -162,6 +163,7 @@ function resizeGradient(g: Site): Value {
     // The same of each axis, where it is antialiased.
     const copied = own.scale === 1 || sampling.antialias;
     if (from[axis] === to[axis] && copied && whole) return;
+    limitTable(g, own.from * own.to);
     const weights = samplingWeights({ ...own, from: g.size(g.x(), axis), to: g.size(g.y(), axis) }, sampling);
     const transposed = Array.from({ length: own.from }, (_, source) =>
       weights.map((row) => row[source] ?? 0),
