@@ -1,5 +1,5 @@
 /** docs/operators.md: what happens to each operator of ONNX, written from the rule table. */
-import { OLDEST_OPSET, rewritten } from '../onnx/upgrade.ts';
+import { NEWEST_OPSET, OLDEST_OPSET, rewritten } from '../onnx/upgrade.ts';
 import type { DifferentiableRule, Rule } from './rule.ts';
 import { everyRule } from './rules/index.ts';
 
@@ -78,8 +78,8 @@ What Pathlight does with each operator of ONNX that lies between the image and t
 the image is not differentiated: there, every operator whose shapes are known may stand. \`pathlight model check FILE\` says the
 same of a model, and names the nodes that stand in the way.
 
-Models of operator set ${OLDEST_OPSET} and later are read; "set" is the operator set that an operator came with, where that was
-after ${OLDEST_OPSET}. Older forms of these operators are rewritten first: ${older.join(', ')}.
+Models of operator sets ${OLDEST_OPSET} to ${NEWEST_OPSET} are read; "set" is the operator set that an operator came with, where that
+was after ${OLDEST_OPSET}. Older forms of these operators are rewritten first: ${older.join(', ')}.
 
 Every rule is held to difference quotients of ONNX Runtime's own forward pass, at random points, in ONNX's own node tests
 (\`test/acceptance/onnx-node-tests.test.ts\`) and in forms of our own (\`test/property/gradient-rules.test.ts\`). Where a derivative

@@ -8,6 +8,8 @@ import { integers, scalar, tensor } from './tensor.ts';
 
 /** The oldest operator set whose nodes can be read: before it, broadcasting was stated by attributes. */
 export const OLDEST_OPSET = 7;
+/** The newest operator set that ONNX Runtime 1.30 runs. */
+export const NEWEST_OPSET = 26;
 /** The operator set that gradients are written in, unless the model's own is newer. */
 export const GRADIENT_OPSET = 17;
 

@@ -54,15 +54,15 @@ async function expectHomogeneous(operator: string, form: OperatorCase): Promise<
   const random = seededRandom(JSON.stringify(form));
   const { bytes, point } = operatorModel(operator, form, 'float32', random);
   const feeds = { image: floatTensor('float32', point, [1, point.length]) };
-  let session = await openSession(bytes).catch(() => undefined);
-  fc.pre(session !== undefined);
-  const runs = await session.run(feeds).catch(() => undefined);
-  await session.release();
-  fc.pre(runs !== undefined && (runs['result']?.size ?? 0) > 0);
+  const forward = await openSession(bytes).catch(() => undefined);
+  fc.pre(forward !== undefined);
+  const results = await forward.run(feeds).catch(() => undefined);
+  await forward.release();
+  fc.pre(results?.['result'] !== undefined && results['result'].size > 0);
 
   const model = unlessRefused(bytes);
   fc.pre(model !== undefined);
-  session = await openSession(model.bytes);
+  const session = await openSession(model.bytes);
   const weights = Array.from({ length: model.outputCount }, () => 2 * random() - 1);
   const { f, output, gradient } = await evaluateGradient(session, model, 'float32', [point], [weights]);
   await session.release();
@@ -168,6 +168,11 @@ holdsFor(
         antialias: whole(0, 1),
       }),
     })
+    // Which sample is nearest hangs on the last bit there, where two are equally far.
+    .filter(
+      ({ attributes: { mode, coordinate_transformation_mode } }) =>
+        mode !== 'nearest' || coordinate_transformation_mode !== 'half_pixel_symmetric',
+    )
     .map(({ from, to, byScales, attributes }) => ({
       operands: [
         image([1, 2, ...from]),

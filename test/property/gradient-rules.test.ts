@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { GradientModel } from '../../core/autodiff/index.ts';
 import { rules } from '../../core/autodiff/rules/index.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
+import { NEWEST_OPSET } from '../../core/onnx/upgrade.ts';
 import {
   computedInFloat32,
   differentiate,
@@ -20,9 +21,6 @@ import {
   type OperatorModelOptions,
 } from '../support/onnx-operator-model.ts';
 import { seededRandom } from '../support/onnx-random.ts';
-
-/** The newest operator set that ONNX Runtime 1.30 runs. */
-const NEWEST_OPSET = 26;
 
 /** Operators that it runs in older sets alone. */
 const WITHOUT_NEWEST_KERNEL: ReadonlySet<string> = new Set(['GlobalLpPool', 'Swish']);

@@ -122,13 +122,40 @@ describe('where a derivative jumps, the side is stated', () => {
     expect(await at([max], { c: scalar('float32', 1) }, [0, 1, 2], [1, 1, 1])).toEqual([0, 0.5, 1]);
   });
 
-  it('MaxPool gives all to the first', async () => {
+  it('a power has the slope 0 at 0 where it is constant there, and its limit elsewhere', async () => {
+    const power = node('Pow', ['x', 'p'], ['y']);
+    const exponents = { p: tensor('float32', [3], [0, 1, 3]) };
+    expect(await at([power], exponents, [0, 0, 0], [1, 1, 1])).toEqual([0, 1, 0]);
+  });
+
+  it('a norm of nothing has no slope', async () => {
+    const zeros = [0, 0, 0];
+    for (const [operator, attributes] of [
+      ['ReduceL2', { axes: [1] }],
+      ['LpNormalization', { axis: 1 }],
+      ['GlobalLpPool', {}],
+    ] as const) {
+      const [before, after] =
+        operator === 'GlobalLpPool' ? [[node('Unsqueeze', ['x', 'one'], ['u'])], 'u'] : [[], 'x'];
+      const nodes = [...before, node(operator, [after], ['n'], attributes), node('Flatten', ['n'], ['y'])];
+      const seed = operator === 'LpNormalization' ? [1, 2, 3] : [1];
+      expect(await at(nodes, { one: integers([1]) }, zeros, seed), operator).toEqual(zeros);
+    }
+  });
+
+  it('GlobalMaxPool and MaxPool give all to the first', async () => {
     const nodes = [
       node('Unsqueeze', ['x', 'one'], ['u']),
       node('MaxPool', ['u'], ['p'], { kernel_shape: [2], strides: [1] }),
       node('Flatten', ['p'], ['y']),
     ];
     expect(await at(nodes, { one: integers([1]) }, [1, 1, 1], [1, 10])).toEqual([1, 10, 0]);
+    const global = [
+      node('Unsqueeze', ['x', 'one'], ['u']),
+      node('GlobalMaxPool', ['u'], ['p']),
+      node('Flatten', ['p'], ['y']),
+    ];
+    expect(await at(global, { one: integers([1]) }, [1, 2, 2], [3])).toEqual([0, 3, 0]);
   });
 });
 
@@ -137,6 +164,11 @@ describe('the batch', () => {
 
   it('is free where the model bears it', () => {
     expect(buildGradientModel(model(halves, { shape: integers([-1, 3]) }), plain).batch).toBe('dynamic');
+  });
+
+  it('is one image where statistics are taken over the images', () => {
+    const bytes = model([node('MeanVarianceNormalization', ['x'], ['y'], { axes: [0, 1] })]);
+    expect(buildGradientModel(bytes, plain).batch).toBe(1);
   });
 
   it('is one image where a shape inside was written for one', async () => {
@@ -261,6 +293,14 @@ function withSeedOfOne(first: ReturnType<typeof buildGradientModel>): Graph {
 }
 
 describe('what stands in the way', () => {
+  it('is a small file that would have a large table written', () => {
+    const constants = { scales: tensor('float32', [2], [1, 1e6]) };
+    const resize = node('Resize', ['x', '', 'scales'], ['y'], { mode: 'linear' });
+    const error = failure(() => buildGradientModel(model([resize], constants, ['N', 300]), plain));
+    expect(error.kind).toBe('unsupported');
+    expect(error.message).toContain('too long');
+  });
+
   it('is one error that names every operator and node', () => {
     const strange = { ...node('Fused', ['a'], ['b']), domain: 'com.example' };
     const nodes = [

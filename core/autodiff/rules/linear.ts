@@ -8,6 +8,7 @@ import { tensor } from '../../onnx/tensor.ts';
 import type { Rule } from '../rule.ts';
 import { inputs, refused, unary, variadic } from '../rule.ts';
 import type { Site } from '../site.ts';
+import { limitTable } from './table-limit.ts';
 
 /** The matrices of a MatMul, a vector made a row (left) or a column (right), and the gradient shaped to fit. */
 function matrices(g: Site): { a: Value; b: Value; dy: Value } {
@@ -48,6 +49,7 @@ function softmaxAxis(g: Site): number {
 
 /** 1 where the places along both axes are the same, else 0; as wide as it must be to be multiplied with a value. */
 function diagonal(g: Site, size: number, rank: number, axes: readonly [number, number]): Value {
+  limitTable(g, size * size);
   const shape = Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? size : 1));
   const places = Array.from({ length: size * size }, (_, at) => Number(at % (size + 1) === 0));
   return g.constant(tensor(g.graph.type(g.y()), shape, places));

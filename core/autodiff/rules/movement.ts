@@ -8,6 +8,7 @@ import { elementCount, strides, tensor } from '../../onnx/tensor.ts';
 import type { DifferentiableRule, Rule } from '../rule.ts';
 import { inputs, unary } from '../rule.ts';
 import { alongAxis } from './resampling.ts';
+import { limitTable } from './table-limit.ts';
 import type { Site } from '../site.ts';
 
 const backToShape = inputs((g) => g.reshapeLike(g.dy, g.x()), undefined);
@@ -84,6 +85,7 @@ function padGradient(g: Site): Value {
     const after = end[axis] ?? 0;
     if (before === 0 && after === 0) return;
     const size = g.size(g.x(), axis);
+    limitTable(g, size * (size + before + after));
     const source = paddingSource(mode, size, before, after);
     const takes = Array.from({ length: size }, (_, at) => source.map((from) => Number(from === at)));
     dx = alongAxis(g, takes, dx, axis);
@@ -232,6 +234,7 @@ function scatterRule(
 function columns(g: Site): Value {
   const [imageSizes, block] = [values(g.call, 1), values(g.call, 2)];
   const count = elementCount(block);
+  limitTable(g, count * count);
   const kernels = g.constant(
     tensor(
       g.graph.type(g.y()),

@@ -114,19 +114,23 @@ export const normalization = {
     (g) => g.mul(g.dy, statistics(g, g.x(), layerAxes(g), epsilonOf(g)).hat),
     (g) => g.dy,
   ),
-  // y = x / n, n the norm: dx = (dy - dn sum(dy y)) / n, with dn = y for p = 2 and sign(x) for p = 1
+  // y = x / n, n the norm: dx = (dy - dn sum(dy y)) / n, with dn = y for p = 2 and sign(x) for p = 1; 0 where n is 0
   LpNormalization: unary((g) => {
     const axes = [axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x()))];
     const first = attribute.int(g.node, 'p', 2) === 1;
     const norm = first ? g.sum(g.op('Abs', [g.x()]), axes) : g.op('Sqrt', [g.sum(g.mul(g.x(), g.x()), axes)]);
     const slope = first ? g.op('Sign', [g.x()]) : g.y();
-    return g.div(g.sub(g.dy, g.mul(slope, g.sum(g.mul(g.dy, g.y()), axes))), norm);
+    const zero = g.number(0);
+    const share = g.where(g.op('Equal', [norm, zero]), zero, g.op('Reciprocal', [norm]));
+    return g.mul(share, g.sub(g.dy, g.mul(slope, g.sum(g.mul(g.dy, g.y()), axes))));
   }),
   // x̂ alone; an epsilon that ONNX fixes
-  MeanVarianceNormalization: unary((g) => {
-    const stated = attribute.ints(g.node, 'axes', [0, 2, 3]);
-    const axes = stated.map((axis) => axisOf(g.call, axis, g.rank(g.x())));
-    return standardised(g, g.x(), g.dy, axes, 1e-9);
+  MeanVarianceNormalization: unary((g) => standardised(g, g.x(), g.dy, standardisedAxes(g), 1e-9), {
+    refuse: (g) =>
+      standardisedAxes(g).some((axis) => g.dimensions(g.x())[axis] === 'batch')
+        ? 'it standardises over the images'
+        : undefined,
+    limits: 'one image at a time where it standardises over the images',
   }),
   // y = scale x̂, x̂ = x / r, r = sqrt(mean(x²) + epsilon): dx = (h - x̂ mean(h x̂)) / r, h = scale dy
   RMSNormalization: inputs(
@@ -138,6 +142,11 @@ export const normalization = {
     (g) => g.mul(g.dy, rootMeanSquare(g).hat),
   ),
 } satisfies Partial<Record<string, Rule>>;
+
+function standardisedAxes(g: Site): number[] {
+  const stated = attribute.ints(g.node, 'axes', [0, 2, 3]);
+  return stated.map((axis) => axisOf(g.call, axis, g.rank(g.x())));
+}
 
 /** The axes from `axis` on. */
 function layerAxes(g: Site): number[] {

@@ -6,6 +6,7 @@ import { resizing } from '../../onnx/inference.ts';
 import { elementCount, tensor } from '../../onnx/tensor.ts';
 import type { Rule } from '../rule.ts';
 import { inputs } from '../rule.ts';
+import { limitTable } from './table-limit.ts';
 import type { Site } from '../site.ts';
 
 interface Sampling {
@@ -90,8 +91,8 @@ function sourceOf(index: number, { from, to, scale, start, end }: Axis, transfor
     case 'pytorch_half_pixel':
       return to > 1 ? halfPixel : 0;
     case 'half_pixel_symmetric':
-      // The image's middle stays where it is, though the output was rounded to whole samples.
-      return f(f((from / 2) * (1 - to / f(by * from))) + halfPixel);
+      // The image's middle stays where it is, though the output was rounded to whole samples. The sum alone is in double.
+      return f(f((from / 2) * f(1 - f(to / f(by * from)))) + (index + 0.5) / by - 0.5);
     default:
       return halfPixel;
   }
@@ -162,6 +163,7 @@ function resizeGradient(g: Site): Value {
     // The same of each axis, where it is antialiased.
     const copied = own.scale === 1 || sampling.antialias;
     if (from[axis] === to[axis] && copied && whole) return;
+    limitTable(g, own.from * own.to);
     const weights = samplingWeights({ ...own, from: g.size(g.x(), axis), to: g.size(g.y(), axis) }, sampling);
     const transposed = Array.from({ length: own.from }, (_, source) =>
       weights.map((row) => row[source] ?? 0),

@@ -6,6 +6,7 @@ import { elementCount, tensor } from '../../onnx/tensor.ts';
 import type { Rule } from '../rule.ts';
 import { inputs } from '../rule.ts';
 import type { Site } from '../site.ts';
+import { limitTable } from './table-limit.ts';
 
 /** One of the samples that are mixed along one axis, for every place [N, 1, P] of the grid. */
 interface Tap {
@@ -217,6 +218,7 @@ function gridGradient(g: Site): Value {
 /** The coordinates [P, k + 1] of an untransformed grid: x, y (, z) and 1. */
 function identityGrid(g: Site): Value {
   const spatial = values(g.call, 1).slice(2);
+  limitTable(g, elementCount(spatial) * (spatial.length + 1));
   const alignCorners = attribute.int(g.node, 'align_corners', 0) === 1;
   const along = (size: number, at: number): number => {
     if (!alignCorners) return (2 * at + 1) / size - 1;
