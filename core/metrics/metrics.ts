@@ -135,10 +135,10 @@ export type MetricId =
   | 'change-steps';
 
 /** Computed once for each map and probe: two metrics read one curve. A failure is not kept. */
-function once<T>(
-  compute: (map: MapOfImage, probe: ModelProbe) => Promise<T>,
-): (map: MapOfImage, probe: ModelProbe) => Promise<T> {
-  const known = new WeakMap<ModelProbe, WeakMap<Float32Array, Promise<T>>>();
+function once<Probe extends object, T>(
+  compute: (map: MapOfImage, probe: Probe) => Promise<T>,
+): (map: MapOfImage, probe: Probe) => Promise<T> {
+  const known = new WeakMap<Probe, WeakMap<Float32Array, Promise<T>>>();
   return (map, probe) => {
     const ofProbe = known.get(probe) ?? new WeakMap<Float32Array, Promise<T>>();
     known.set(probe, ofProbe);
@@ -214,15 +214,29 @@ function information(
   };
 }
 
-/** The map of the model that has forgotten everything. */
-async function fullyRandomised(
-  { map, height, width }: MapOfImage,
-  { randomised }: MethodProbe,
-): Promise<MapSimilarity | null> {
-  let last: MapSimilarity | null = null;
+/** The method's own map of the image, which its other maps are compared with; not the map in hand, which other steps may have made. */
+const explained = once((_: MapOfImage, { explain, x }: MethodProbe) => explain(x));
+
+/** How like the map of the model that has forgotten everything is. */
+const fullyRandomised = once(async (image: MapOfImage, probe: MethodProbe): Promise<MapSimilarity | null> => {
+  const { randomised } = probe;
   if (randomised === null) return null;
-  for await (const step of cascade(map, randomised(), height, width)) last = step.similarity;
+  const { height, width } = image;
+  let last: MapSimilarity | null = null;
+  for await (const step of cascade(await explained(image, probe), randomised(), height, width)) {
+    last = step.similarity;
+  }
   return last;
+});
+
+async function changed(
+  image: MapOfImage,
+  probe: MethodProbe,
+  explain: Explain | null,
+  x: Float32Array | null,
+  distance: (a: Float32Array, b: Float32Array) => Value,
+): Promise<Value> {
+  return explain === null || x === null ? null : distance(await explained(image, probe), await explain(x));
 }
 
 const oneAtMost = [0, 1] as const;
@@ -454,7 +468,8 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (_, { explain, x, range, ...options }) => sensitivityMax(explain, x, range, options),
+    measure: async (map, probe) =>
+      sensitivityMax(probe.explain, await explained(map, probe), probe.x, probe.range, probe),
     says: 'How much noise of 2 % of the input range can change the map; a map that ignores the model is the least sensitive.',
   },
   'randomised-ssim': {
@@ -481,7 +496,7 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (map, probe) => changed(map, probe.explain, probe.reencoded, relativeDistance),
+    measure: (map, probe) => changed(map, probe, probe.explain, probe.reencoded, relativeDistance),
     says: 'How much the map changes when the image is JPEG-encoded once more; the model itself may be what changes.',
   },
   'change-jpeg-shares': {
@@ -490,7 +505,7 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (map, probe) => changed(map, probe.explain, probe.reencoded, shareDistance),
+    measure: (map, probe) => changed(map, probe, probe.explain, probe.reencoded, shareDistance),
     says: "The reproducibility study's figure for the same; comparable among images of one size only.",
   },
   'change-float-noise': {
@@ -499,7 +514,8 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (map, probe) => changed(map, probe.explain, floatNoise(probe.x, probe.seed), relativeDistance),
+    measure: (map, probe) =>
+      changed(map, probe, probe.explain, floatNoise(probe.x, probe.seed), relativeDistance),
     says: 'How much the map changes when each input value moves by two units in its last place: what another device could do.',
   },
   'change-steps': {
@@ -508,22 +524,13 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (map, probe) => changed(map, probe.finer, probe.x, relativeDistance),
+    measure: (map, probe) => changed(map, probe, probe.finer, probe.x, relativeDistance),
     says: 'How much the map still changes when the steps are doubled: its error of integration, not its truth.',
   },
 } satisfies Record<MetricId, Metric>;
 
 function hit(inside: boolean | null): Value {
   return inside === null ? null : Number(inside);
-}
-
-async function changed(
-  { map }: MapOfImage,
-  explain: Explain | null,
-  x: Float32Array | null,
-  distance: (a: Float32Array, b: Float32Array) => Value,
-): Promise<Value> {
-  return explain === null || x === null ? null : distance(map, await explain(x));
 }
 
 export interface Measured {
@@ -564,7 +571,6 @@ export async function measureMap(id: MetricId, subject: Subject): Promise<Measur
     case 'method': {
       if (method === null) return null;
       const edgesOf: Explain = (x) => Promise.resolve(edgesOfInput(x, subject));
-      const edgesNow = { ...subject, map: edgesOfInput(method.x, subject) };
       return {
         value: await metric.measure(subject, method),
         null: {
@@ -572,7 +578,7 @@ export async function measureMap(id: MetricId, subject: Subject): Promise<Measur
             one,
             ignoring(method, () => Promise.resolve(one.map)),
           ),
-          edges: await metric.measure(edgesNow, ignoring(method, edgesOf)),
+          edges: await metric.measure(edges, ignoring(method, edgesOf)),
         },
       };
     }

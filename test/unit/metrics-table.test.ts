@@ -12,7 +12,7 @@ import {
   type Subject,
 } from '../../core/metrics/metrics.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
-import { similarityOfPairs } from '../../core/metrics/randomisation.ts';
+import { type RandomisedMap, similarityOfPairs } from '../../core/metrics/randomisation.ts';
 import { scoreBy, sum } from '../support/probes.ts';
 
 const side = 24;
@@ -51,17 +51,18 @@ const model: ModelProbe = {
   toInput,
   seed: 1,
 };
+// eslint-disable-next-line @typescript-eslint/require-await -- as a model that is run would be awaited
+async function* randomised(): AsyncGenerator<RandomisedMap, void> {
+  yield { layer: 'head', map: map.toReversed() };
+  yield { layer: 'stem', map: normalNumbers(pixels, randomSource(1)) };
+}
 const method: MethodProbe = {
   x,
   range: [0, 1],
   explain,
   finer: explain,
   reencoded: x.map((value) => value + 0.01),
-  // eslint-disable-next-line @typescript-eslint/require-await -- as a model that is run would be awaited
-  randomised: async function* () {
-    yield { layer: 'head', map: map.toReversed() };
-    yield { layer: 'stem', map: normalNumbers(pixels, randomSource(1)) };
-  },
+  randomised,
   seed: 1,
 };
 const subject: Subject = { map, height: side, width: side, display: x, mask, model, method, seed: 1 };
@@ -125,6 +126,25 @@ test('metrics that read one curve ask the model once', async () => {
   expect(asked).toBe(3 * 65);
   await measureMap('insertion-ratio', fresh);
   expect(sum(batches)).toBe(asked);
+});
+
+test('metrics of one method explain the image once, and run one cascade', async () => {
+  let [explanations, cascades] = [0, 0];
+  const counting: MethodProbe = {
+    ...method,
+    explain: (image) => {
+      if (image === x) explanations++;
+      return explain(image);
+    },
+    randomised: () => {
+      cascades++;
+      return randomised();
+    },
+  };
+  for (const id of ['sensitivity-max', 'change-jpeg', 'randomised-ssim', 'randomised-rank'] as const) {
+    await measureMap(id, { ...subject, method: counting });
+  }
+  expect([explanations, cascades]).toEqual([1, 1]);
 });
 
 test('a failure is not remembered', async () => {
