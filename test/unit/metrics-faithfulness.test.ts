@@ -25,6 +25,14 @@ describe('infidelity', () => {
     expect(result.scale).toBeCloseTo(1, 5);
   });
 
+  test.each([1, 5, 7, 16, 99])(
+    'patches of %i pixels need not divide the image, as those of Quantus must',
+    async (patch) => {
+      const result = await infidelity(linear, contributions, x, baseline, side, side, { patch });
+      expect(result.raw).toBeLessThan(1e-7);
+    },
+  );
+
   test('forgives a wrong scale when scaled, and nothing else', async () => {
     const tripled = contributions.map((value) => 3 * value);
     const result = await infidelity(linear, tripled, x, baseline, side, side);

@@ -1,4 +1,6 @@
 /** The table of metrics, as a study uses it: every metric of one map, beside its nulls. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { edgeMap } from '../../core/metrics/edges.ts';
 import {
@@ -12,7 +14,7 @@ import {
   type Subject,
 } from '../../core/metrics/metrics.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
-import { type RandomisedMap, similarityOfPairs } from '../../core/metrics/randomisation.ts';
+import { cascade, type RandomisedMap, similarityOfPairs } from '../../core/metrics/randomisation.ts';
 import { scoreBy, sum } from '../support/probes.ts';
 
 const side = 24;
@@ -89,6 +91,20 @@ describe.each(table)('%s', (id, metric) => {
   test.runIf(metric.needs !== 'map')('is not measured where what it needs is missing', async () => {
     expect(await measureMap(id, { ...subject, mask: null, model: null, method: null })).toBeNull();
   });
+});
+
+test('the documentation has this very table', () => {
+  const text = readFileSync(path.join(import.meta.dirname, '../../docs/metrics.md'), 'utf8');
+  const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+  const cells = rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+  expect(cells).toEqual(
+    table.map(([id, { name, needs, better, says }]) => [`\`${id}\``, name, needs, better, says]),
+  );
 });
 
 /** Where ignoring the model is best, which is why no such metric may be read alone. */
@@ -186,6 +202,13 @@ test('over a folder, hits are a proportion and numbers a mean', () => {
     low: 0.2,
     high: 0.4,
   });
+});
+
+test('a cascade has a step for each randomised layer, and none for the trained model, whose 1 would flatter its mean', async () => {
+  const steps = [];
+  for await (const step of cascade(map, randomised(), side, side)) steps.push(step);
+  expect(steps.map(({ layer }) => layer)).toEqual(['head', 'stem']);
+  for (const { similarity } of steps) expect(similarity?.ssim).toBeLessThan(0.9);
 });
 
 test('a cascade is held against pairs of maps of different images', () => {
