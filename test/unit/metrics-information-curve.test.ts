@@ -107,6 +107,11 @@ describe('interpolation between pixels', () => {
     }
   });
 
+  test('needs two pixels on each side', () => {
+    expect(() => interpolateBetween([1, 2, 3], new Uint8Array(3), 1, 3)).toThrow('2 to 4096');
+    expect([...interpolateBetween([1, 2, 3, 4], new Uint8Array(4), 2, 2)]).toEqual([1, 2, 3, 4]);
+  });
+
   test('is on the Delaunay triangles: those of three pixels whose circle holds no fourth', () => {
     const size = 24;
     const random = randomSource(9);
