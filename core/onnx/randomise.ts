@@ -14,8 +14,8 @@ export interface RandomisedModel {
   /** Layers randomised so far, this one included, of all. */
   randomised: number;
   layers: number;
-  /** An ONNX file with the inputs and outputs of the original. */
-  bytes: Uint8Array<ArrayBuffer>;
+  /** Writes it as an ONNX file with the inputs and outputs of the original; of layers that nobody asks for, nothing is written. */
+  bytes: () => Uint8Array<ArrayBuffer>;
 }
 
 /** What multiplies by weights and so makes a layer. What else has parameters (normalisation, biases) belongs to the layer before it. */
@@ -89,18 +89,16 @@ export function* randomisedModels(model: Uint8Array, seed = 1): Generator<Random
     }
     const changed = [...nodes.values()];
     const read = new Set([...changed.flatMap(reads), ...graph.outputs.map(({ name }) => name)]);
+    const written = {
+      ...graph,
+      nodes: changed,
+      constants: new Map([...constants].filter(([name]) => read.has(name))),
+    };
     yield {
       layer: layer.name,
       randomised: done + 1,
       layers: layers.length,
-      bytes: writeModel({
-        ...versions,
-        graph: {
-          ...graph,
-          nodes: changed,
-          constants: new Map([...constants].filter(([name]) => read.has(name))),
-        },
-      }),
+      bytes: () => writeModel({ ...versions, graph: written }),
     };
   }
 }
