@@ -45,6 +45,7 @@ export interface CurveOptions {
  * The curve through what was measured: performance from the start's to the whole image's as 0..1, never falling with more revealed; (0, 0)
  * and (1, 1) are added; linear between. Of points of equal information the last counts.
  * @param steps start, thresholds, whole image
+ * @throws PathlightError `bad-request`: fewer than two steps, or one that is not of finite numbers
  */
 export function informationCurve(
   steps: readonly Revealed[],
@@ -53,6 +54,9 @@ export function informationCurve(
   const [start, whole] = [steps[0], steps.at(-1)];
   if (start === undefined || whole === undefined || steps.length < 2) {
     throw new PathlightError('bad-request', 'An information curve needs its start and the whole image');
+  }
+  if (!steps.every(({ information, performance }) => Number.isFinite(information + performance))) {
+    throw new PathlightError('bad-request', 'An information curve has a point that is not a finite number');
   }
   if (whole.performance < leastPerformance) return 'performance-too-low';
   if (start.information >= whole.information) return 'no-information-to-gain';

@@ -49,6 +49,7 @@ describe('the information curve', () => {
     expect(informationCurve([step(2, 0), step(2, 1)])).toBe('no-information-to-gain');
     expect(informationCurve([step(1, 0.9), step(2, 0.9)])).toBe('no-performance-to-gain');
     expect(() => informationCurve([])).toThrow('needs its start');
+    expect(() => informationCurve([step(0, 0), step(NaN, 0.5), step(1, 1)])).toThrow('not a finite number');
   });
 
   test('of a folder is the median or the mean at each place', () => {
