@@ -1,5 +1,6 @@
 /** Where a map's attribution is densest, and how much of it is there. */
 import { gaussianBlur } from '../imaging/resample.ts';
+import { largestAt } from './map.ts';
 
 export interface EvidencePeak {
   row: number;
@@ -23,8 +24,7 @@ export function evidencePeak(map: Float32Array, height: number, width: number): 
   const unit = Math.min(height, width) / 224;
   const magnitude = map.map(Math.abs);
   const smoothed = gaussianBlur(magnitude, height, width, smoothingAt224 * unit);
-  let peak = 0;
-  for (let i = 1; i < smoothed.length; i++) if ((smoothed[i] ?? 0) > (smoothed[peak] ?? 0)) peak = i;
+  const peak = largestAt(smoothed);
   const row = Math.floor(peak / width);
   const column = peak % width;
 

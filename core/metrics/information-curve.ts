@@ -45,6 +45,7 @@ export interface CurveOptions {
  * The curve through what was measured: performance from the start's to the whole image's as 0..1, never falling with more revealed; (0, 0)
  * and (1, 1) are added; linear between. Of points of equal information the last counts.
  * @param steps start, thresholds, whole image
+ * @throws PathlightError `bad-request`: fewer than two steps, or one that is not of finite numbers
  */
 export function informationCurve(
   steps: readonly Revealed[],
@@ -53,6 +54,9 @@ export function informationCurve(
   const [start, whole] = [steps[0], steps.at(-1)];
   if (start === undefined || whole === undefined || steps.length < 2) {
     throw new PathlightError('bad-request', 'An information curve needs its start and the whole image');
+  }
+  if (!steps.every(({ information, performance }) => Number.isFinite(information + performance))) {
+    throw new PathlightError('bad-request', 'An information curve has a point that is not a finite number');
   }
   if (whole.performance < leastPerformance) return 'performance-too-low';
   if (start.information >= whole.information) return 'no-information-to-gain';
@@ -81,10 +85,7 @@ export function informationCurve(
   return { performance, area: areaUnder(x, performance) };
 }
 
-/** Information of a picture, given the whole image that it is a part of. */
-export type Information = (picture: Uint8Array, image: Uint8Array, height: number, width: number) => number;
-
-export interface RevealOptions extends Asking {
+export interface RevealOptions {
   seed?: number;
   /** [height, width] not 0 for the pixels known from the start, in place of a hundredth of them drawn by the seed. */
   known?: Uint8Array;
@@ -131,31 +132,26 @@ function randomPixels(pixels: number, seed: number): Uint8Array {
 }
 
 /**
- * Measures every picture's information and the model's performance on it.
- * @param score performance: probability of the class (SIC), or 1 where the model decides for it (AIC)
+ * The model's performance on pictures.
+ * @param score probability of the class (SIC), or 1 where the model decides for it (AIC)
  * @param toInput a picture in the model's input units
+ * @returns [pictures]
  */
-export async function revealedSteps(
+export function scoresOfPictures(
   score: Score,
   pictures: readonly Uint8Array[],
   toInput: (picture: Uint8Array) => Float32Array,
-  information: Information,
-  height: number,
-  width: number,
   asking: Asking = {},
-): Promise<Revealed[]> {
-  const image = pictures.at(-1) ?? new Uint8Array();
-  const scores = await scoresOf(
+): Promise<Float64Array> {
+  const none = new Uint8Array();
+  const elements = toInput(pictures[0] ?? none).length;
+  return scoresOf(
     score,
-    toInput(image).length,
+    elements,
     pictures.length,
-    (point, k) => point.set(toInput(pictures[k] ?? image)),
+    (point, k) => point.set(toInput(pictures[k] ?? none)),
     asking,
   );
-  return pictures.map((picture, k) => ({
-    information: information(picture, image, height, width),
-    performance: scores[k] ?? 0,
-  }));
 }
 
 /**

@@ -3,85 +3,24 @@ import { gaussianBlur } from '../imaging/resample.ts';
 import { ablation } from './ablation.ts';
 import { completenessGap } from './completeness.ts';
 import { complexity, effectiveComplexity, sparseness } from './concentration.ts';
-import { edgeMap } from './edges.ts';
 import { floatNoise } from './float-noise.ts';
 import { infidelity } from './infidelity.ts';
-import { informationCurve, type Information, revealedPictures, revealedSteps } from './information-curve.ts';
+import { informationCurve, revealedPictures, scoresOfPictures } from './information-curve.ts';
 import { deletion, insertion, type ReplacementResult } from './insertion-deletion.ts';
-import { bootstrapMean, type BootstrapOptions, type Interval, wilsonProportion } from './interval.ts';
 import { losslessSize } from './lossless-size.ts';
 import { type MapSimilarity, relativeDistance, shareDistance } from './map-change.ts';
 import { magnitudeOf } from './map.ts';
-import { nullMaps } from './nulls.ts';
 import { evenCounts, replacedImages } from './pixel-replacement.ts';
 import { pointingGame, pointingTolerance } from './pointing-game.ts';
 import { averagePrecision, rocArea } from './precision-recall.ts';
-import { cascade, type RandomisedMap } from './randomisation.ts';
+import { cascade } from './randomisation.ts';
 import { relevanceMass } from './relevance-mass.ts';
 import { relevanceRank } from './relevance-rank.ts';
-import { type Asking, type Score, scoresOf } from './score.ts';
+import { scoresOf } from './score.ts';
 import { segmentationOverlap } from './segmentation-overlap.ts';
 import { type Explain, sensitivityMax } from './sensitivity.ts';
 import { multiScaleSimilarity } from './ssim.ts';
-
-export interface MapOfImage {
-  /** [height, width] signed contributions. */
-  map: Float32Array;
-  height: number;
-  width: number;
-}
-
-/** A model and one image, as far as metrics ask for them. */
-export interface ModelProbe extends Asking {
-  /** [channels, height, width] the image and the map's baseline, in the model's input units. */
-  x: Float32Array;
-  baseline: Float32Array;
-  /** What blanked pixels become, for insertion and deletion. */
-  blank: Float32Array;
-  /** A baseline at which the model is undecided, and the probability that means; null where there is none. */
-  undecided: { baseline: Float32Array; chance: number } | null;
-  /** Probability of the explained class. */
-  probability: Score;
-  /** 1 where the model decides for that class, else 0. */
-  decided: Score;
-  /** The explained scalar, and the difference of it that a ratio is taken of at least (`differenceFloor`). */
-  scalar: Score;
-  floor: number;
-  /** [height, width] the image as shown, and how the model takes such a picture. */
-  picture: Uint8Array;
-  toInput: (picture: Uint8Array) => Float32Array;
-  seed: number;
-}
-
-/** A method of explanation on one image. What is null cannot be measured. */
-export interface MethodProbe {
-  x: Float32Array;
-  /** The least and the largest value that the model's input takes. */
-  range: readonly [least: number, largest: number];
-  explain: Explain;
-  /** The same method with twice the steps. */
-  finer: Explain | null;
-  /** The image after JPEG re-encoding, in the model's input units. */
-  reencoded: Float32Array | null;
-  /** The method's maps of ever less trained models (`randomisedModels`). */
-  randomised: (() => AsyncIterable<RandomisedMap>) | null;
-  seed: number;
-  signal?: AbortSignal;
-}
-
-/** Whatever is at hand. */
-export interface Subject extends MapOfImage {
-  /** [height, width] the image as shown, for the edge map. */
-  display: Float32Array;
-  /** [height, width] not 0 where the evidence should be. */
-  mask: Uint8Array | null;
-  model: ModelProbe | null;
-  method: MethodProbe | null;
-  /** Of the random maps: another for each image of a folder, so that their nulls are independent. */
-  seed: number;
-}
-
-type Value = number | null;
+import type { MapOfImage, MethodProbe, ModelProbe, Value } from './subject.ts';
 
 interface Described {
   name: string;
@@ -135,10 +74,10 @@ export type MetricId =
   | 'change-steps';
 
 /** Computed once for each map and probe: two metrics read one curve. A failure is not kept. */
-function once<T>(
-  compute: (map: MapOfImage, probe: ModelProbe) => Promise<T>,
-): (map: MapOfImage, probe: ModelProbe) => Promise<T> {
-  const known = new WeakMap<ModelProbe, WeakMap<Float32Array, Promise<T>>>();
+function once<Probe extends object, T>(
+  compute: (map: MapOfImage, probe: Probe) => Promise<T>,
+): (map: MapOfImage, probe: Probe) => Promise<T> {
+  const known = new WeakMap<Probe, WeakMap<Float32Array, Promise<T>>>();
   return (map, probe) => {
     const ofProbe = known.get(probe) ?? new WeakMap<Float32Array, Promise<T>>();
     known.set(probe, ofProbe);
@@ -161,68 +100,82 @@ const replaced = (
   once((map, probe) => by(probe.probability, saliency(map), probe.x, probe.blank, probe));
 const [inserted, deleted] = [replaced(insertion), replaced(deletion)];
 
-/** Pictures on the way to the whole image, and what their information is measured by. */
+/** Pictures on the way to the whole image, and how much information each holds: the same for the probability and the decision. */
 interface Way {
-  pictures: (map: MapOfImage, probe: ModelProbe) => Uint8Array[];
-  information: Information;
+  revealed: (
+    map: MapOfImage,
+    probe: ModelProbe,
+  ) => Promise<{ pictures: Uint8Array[]; information: number[] }>;
   rescaled: boolean;
 }
 
 /** PAIR's: pixels appear, the rest is interpolated; information is the lossless size. */
 const bySize: Way = {
-  pictures: (map, { picture, seed }) =>
-    revealedPictures(saliency(map), picture, map.height, map.width, { seed }),
-  information: (picture, _, __, width) => losslessSize(picture, width),
+  revealed: once((map, { picture, seed }) => {
+    const pictures = revealedPictures(saliency(map), picture, map.height, map.width, { seed });
+    const information = pictures.map((part) => losslessSize(part, map.width));
+    return Promise.resolve({ pictures, information });
+  }),
   rescaled: true,
 };
 
+/** Pixels, for a shorter side of 224; grown with it, which is ours. */
+const studyBlurAt224 = 20;
+
 /** The reproducibility study's: pixels appear on a blurred image, in 25 counts; information is the similarity to the whole image. */
 const bySimilarity: Way = {
-  pictures: (map, { picture }) => {
+  revealed: once((map, { picture }) => {
     const { height, width } = map;
     const sigma = (studyBlurAt224 * Math.min(height, width)) / 224;
     const blurred = gaussianBlur(Float32Array.from(picture), height, width, sigma);
     const from = Uint8Array.from(blurred, Math.round);
     const counts = evenCounts(picture.length, 25);
-    return Array.from(replacedImages(saliency(map), from, picture, counts), (image) => image.slice());
-  },
-  information: (picture, image, height, width) => multiScaleSimilarity(picture, image, height, width, 255),
+    const pictures = Array.from(replacedImages(saliency(map), from, picture, counts), (image) =>
+      image.slice(),
+    );
+    const information = pictures.map((part) => multiScaleSimilarity(part, picture, height, width, 255));
+    return Promise.resolve({ pictures, information });
+  }),
   rescaled: false,
 };
-/** Pixels, for a shorter side of 224; grown with it, which is ours. */
-const studyBlurAt224 = 20;
 
 /** SIC asks for the probability, AIC for the decision. */
-function information(
+function informationArea(
   performance: 'probability' | 'decided',
-  { pictures, information, rescaled }: Way,
+  { revealed, rescaled }: Way,
 ): Extract<Metric, { needs: 'model' }>['measure'] {
   return async (map, probe) => {
-    const { height, width } = map;
-    const parts = pictures(map, probe);
-    const steps = await revealedSteps(
-      probe[performance],
-      parts,
-      probe.toInput,
-      information,
-      height,
-      width,
-      probe,
-    );
+    const { pictures, information } = await revealed(map, probe);
+    const scores = await scoresOfPictures(probe[performance], pictures, probe.toInput, probe);
+    const steps = information.map((known, k) => ({ information: known, performance: scores[k] ?? 0 }));
     const curve = informationCurve(steps, { rescaled });
     return typeof curve === 'string' ? null : curve.area;
   };
 }
 
-/** The map of the model that has forgotten everything. */
-async function fullyRandomised(
-  { map, height, width }: MapOfImage,
-  { randomised }: MethodProbe,
-): Promise<MapSimilarity | null> {
-  let last: MapSimilarity | null = null;
+/** The method's own map of the image, which its other maps are compared with; not the map in hand, which other steps may have made. */
+const explained = once((_: MapOfImage, { explain, x }: MethodProbe) => explain(x));
+
+/** How like the map of the model that has forgotten everything is. */
+const fullyRandomised = once(async (image: MapOfImage, probe: MethodProbe): Promise<MapSimilarity | null> => {
+  const { randomised } = probe;
   if (randomised === null) return null;
-  for await (const step of cascade(map, randomised(), height, width)) last = step.similarity;
+  const { height, width } = image;
+  let last: MapSimilarity | null = null;
+  for await (const step of cascade(await explained(image, probe), randomised(), height, width)) {
+    last = step.similarity;
+  }
   return last;
+});
+
+async function changed(
+  image: MapOfImage,
+  probe: MethodProbe,
+  explain: Explain | null,
+  x: Float32Array | null,
+  distance: (a: Float32Array, b: Float32Array) => Value,
+): Promise<Value> {
+  return explain === null || x === null ? null : distance(await explained(image, probe), await explain(x));
 }
 
 const oneAtMost = [0, 1] as const;
@@ -408,7 +361,7 @@ export const metrics = {
     better: 'higher',
     range: oneAtMost,
     kind: 'number',
-    measure: information('probability', bySize),
+    measure: informationArea('probability', bySize),
     says: 'How much of the probability is back for how much of the image file; interpolated images are still unlike real ones.',
   },
   'aic-entropy': {
@@ -417,7 +370,7 @@ export const metrics = {
     better: 'higher',
     range: oneAtMost,
     kind: 'number',
-    measure: information('decided', bySize),
+    measure: informationArea('decided', bySize),
     says: 'How little of the image file brings the decision back; a step, so of one image it says little.',
   },
   'sic-ms-ssim': {
@@ -426,7 +379,7 @@ export const metrics = {
     better: 'higher',
     range: oneAtMost,
     kind: 'number',
-    measure: information('probability', bySimilarity),
+    measure: informationArea('probability', bySimilarity),
     says: 'How much of the probability is back for how much similarity to the image; maps that restore structure early score lower.',
   },
   'aic-ms-ssim': {
@@ -435,7 +388,7 @@ export const metrics = {
     better: 'higher',
     range: oneAtMost,
     kind: 'number',
-    measure: information('decided', bySimilarity),
+    measure: informationArea('decided', bySimilarity),
     says: 'How little similarity to the image brings the decision back; a step, so of one image it says little.',
   },
   infidelity: {
@@ -454,7 +407,8 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (_, { explain, x, range, ...options }) => sensitivityMax(explain, x, range, options),
+    measure: async (map, probe) =>
+      sensitivityMax(probe.explain, await explained(map, probe), probe.x, probe.range, probe),
     says: 'How much noise of 2 % of the input range can change the map; a map that ignores the model is the least sensitive.',
   },
   'randomised-ssim': {
@@ -481,7 +435,7 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (map, probe) => changed(map, probe.explain, probe.reencoded, relativeDistance),
+    measure: (map, probe) => changed(map, probe, probe.explain, probe.reencoded, relativeDistance),
     says: 'How much the map changes when the image is JPEG-encoded once more; the model itself may be what changes.',
   },
   'change-jpeg-shares': {
@@ -490,7 +444,7 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (map, probe) => changed(map, probe.explain, probe.reencoded, shareDistance),
+    measure: (map, probe) => changed(map, probe, probe.explain, probe.reencoded, shareDistance),
     says: "The reproducibility study's figure for the same; comparable among images of one size only.",
   },
   'change-float-noise': {
@@ -499,7 +453,8 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (map, probe) => changed(map, probe.explain, floatNoise(probe.x, probe.seed), relativeDistance),
+    measure: (map, probe) =>
+      changed(map, probe, probe.explain, floatNoise(probe.x, probe.seed), relativeDistance),
     says: 'How much the map changes when each input value moves by two units in its last place: what another device could do.',
   },
   'change-steps': {
@@ -508,136 +463,11 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: (map, probe) => changed(map, probe.finer, probe.x, relativeDistance),
+    measure: (map, probe) => changed(map, probe, probe.finer, probe.x, relativeDistance),
     says: 'How much the map still changes when the steps are doubled: its error of integration, not its truth.',
   },
 } satisfies Record<MetricId, Metric>;
 
 function hit(inside: boolean | null): Value {
   return inside === null ? null : Number(inside);
-}
-
-async function changed(
-  { map }: MapOfImage,
-  explain: Explain | null,
-  x: Float32Array | null,
-  distance: (a: Float32Array, b: Float32Array) => Value,
-): Promise<Value> {
-  return explain === null || x === null ? null : distance(map, await explain(x));
-}
-
-export interface Measured {
-  /** null where the metric has no value for this map. */
-  value: Value;
-  /** The same for maps that know nothing of the model; for what asks the method, for methods that make them. */
-  null: { random: Value; edges: Value };
-}
-
-/** Random maps that a null is the mean of, where measuring one takes no model. */
-const randomMaps = 10;
-
-/**
- * Measures a map beside its nulls. The random null is the mean over ten maps; where the model is asked, it is that of one.
- * @returns null where the subject lacks what the metric needs
- * @throws PathlightError as the metric
- */
-export async function measureMap(id: MetricId, subject: Subject): Promise<Measured | null> {
-  const metric: Metric = metrics[id];
-  const { mask, model, method } = subject;
-  const { random, edges } = nullsOf(subject);
-  const [one = edges] = random;
-  const beside = (measure: (map: MapOfImage) => Value): Measured => ({
-    value: measure(subject),
-    null: { random: meanOf(random.map(measure)), edges: measure(edges) },
-  });
-  switch (metric.needs) {
-    case 'map':
-      return beside(metric.measure);
-    case 'mask':
-      return mask === null ? null : beside((map) => metric.measure(map, mask));
-    case 'model':
-      if (model === null) return null;
-      return {
-        value: await metric.measure(subject, model),
-        null: { random: await metric.measure(one, model), edges: await metric.measure(edges, model) },
-      };
-    case 'method': {
-      if (method === null) return null;
-      const edgesOf: Explain = (x) => Promise.resolve(edgesOfInput(x, subject));
-      const edgesNow = { ...subject, map: edgesOfInput(method.x, subject) };
-      return {
-        value: await metric.measure(subject, method),
-        null: {
-          random: await metric.measure(
-            one,
-            ignoring(method, () => Promise.resolve(one.map)),
-          ),
-          edges: await metric.measure(edgesNow, ignoring(method, edgesOf)),
-        },
-      };
-    }
-  }
-}
-
-function meanOf(values: readonly Value[]): Value {
-  const present = values.filter((value) => value !== null);
-  return present.length === 0 ? null : present.reduce((sum, value) => sum + value, 0) / present.length;
-}
-
-/** The same probe of a method that does not ask the model. */
-function ignoring(method: MethodProbe, explain: Explain): MethodProbe {
-  const { randomised, finer, x } = method;
-  return {
-    ...method,
-    explain,
-    finer: finer === null ? null : explain,
-    randomised:
-      randomised === null
-        ? null
-        : async function* () {
-            yield { layer: 'all', map: await explain(x) };
-          },
-  };
-}
-
-/** Edges of the mean over channels. */
-function edgesOfInput(x: Float32Array, { height, width }: MapOfImage): Float32Array {
-  const pixels = height * width;
-  const mean = new Float32Array(pixels);
-  x.forEach((value, i) => (mean[i % pixels] = (mean[i % pixels] ?? 0) + (value * pixels) / x.length));
-  return edgeMap(mean, height, width);
-}
-
-interface Nulls {
-  random: MapOfImage[];
-  edges: MapOfImage;
-}
-
-/** Kept with their subject, so that metrics which share a curve share it for the nulls, too. */
-const knownNulls = new WeakMap<Subject, Nulls>();
-
-function nullsOf(subject: Subject): Nulls {
-  const known = knownNulls.get(subject);
-  if (known !== undefined) return known;
-  const { display, height, width, seed } = subject;
-  const { random, edges } = nullMaps(display, height, width, randomMaps, seed);
-  const nulls = {
-    random: random.map((map) => ({ map, height, width })),
-    edges: { map: edges, height, width },
-  };
-  knownNulls.set(subject, nulls);
-  return nulls;
-}
-
-/**
- * What a folder's values of one metric say together: a mean with its bootstrap interval, or a proportion with Wilson's.
- * @param values one an image, null where it has none
- * @returns null without any value
- */
-export function overFolder(
-  id: MetricId,
-  values: readonly Value[],
-  options: BootstrapOptions = {},
-): Interval | null {
-  return metrics[id].kind === 'hit' ? wilsonProportion(values) : bootstrapMean(values, options);
 }

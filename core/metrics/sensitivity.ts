@@ -22,17 +22,19 @@ export interface SensitivityOptions {
 /**
  * Sensitivity-max (Yeh et al. 2019; captum's sampling): the largest ||map(x + u) - map(x)|| / ||map(x)|| over images changed by uniform noise.
  * captum's radius of 0.02 is in input units, which means nothing for an input of -1024..1024: ours is a share of the range.
+ * @param map [pixels] what the method makes of x itself
  * @param range the least and the largest value that the model's input takes
  * @returns 0 or more; null where the map is all zeros, of which nothing can be a share (captum divides by 1 there)
  * @throws PathlightError `bad-request` as `checkMap`; `cancelled`; what the method throws
  */
 export async function sensitivityMax(
   explain: Explain,
+  map: Float32Array,
   x: Float32Array,
   range: readonly [least: number, largest: number],
   { radius = 0.02, samples = 10, seed = 1, signal }: SensitivityOptions = {},
 ): Promise<number | null> {
-  const map = await explain(x);
+  checkMap(map, map.length);
   const random = randomSource(seed);
   const reach = radius * (range[1] - range[0]);
   let most = 0;

@@ -14,8 +14,8 @@ export interface RandomisedModel {
   /** Layers randomised so far, this one included, of all. */
   randomised: number;
   layers: number;
-  /** An ONNX file with the inputs and outputs of the original. */
-  bytes: Uint8Array<ArrayBuffer>;
+  /** Writes it as an ONNX file with the inputs and outputs of the original; of layers that nobody asks for, nothing is written. */
+  bytes: () => Uint8Array<ArrayBuffer>;
 }
 
 /** What multiplies by weights and so makes a layer. What else has parameters (normalisation, biases) belongs to the layer before it. */
@@ -35,6 +35,17 @@ const parametrised: ReadonlySet<string> = new Set([
   'PRelu',
 ]);
 
+/** What hands a tensor's values on in another shape or order: weights may come to their layer through it. */
+const movements: ReadonlySet<string> = new Set([
+  'Cast',
+  'Flatten',
+  'Identity',
+  'Reshape',
+  'Squeeze',
+  'Transpose',
+  'Unsqueeze',
+]);
+
 /**
  * Yields one model for each layer, the last layer first; each keeps all earlier changes. Every float parameter of a layer is permuted within its
  * own tensor: the values, and so their mean, spread and tails, stay, the variances of a normalisation stay positive, and the network's
@@ -47,16 +58,28 @@ const parametrised: ReadonlySet<string> = new Set([
 export function* randomisedModels(model: Uint8Array, seed = 1): Generator<RandomisedModel, void> {
   const { graph, ...versions } = readModel(model);
   const ordered = topologicalOrder(graph);
-  const source = sourcesOf(ordered, graph.constants);
-  const parametersOf = (node: Node): string[] =>
-    parametrised.has(node.operator) && node.domain === ''
-      ? node.inputs.filter((name) => isParameter(source.get(name)))
-      : [];
+  const makers = new Map(ordered.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const parameterAt = (name: string): Parameter | undefined => {
+    const moved: Node[] = [];
+    for (let at = name; ;) {
+      const maker = makers.get(at);
+      const value = graph.constants.get(at) ?? (maker && constantOf(maker));
+      if (value !== undefined)
+        return isFloat(value.type) && value.data.length > 1 ? { value, moved } : undefined;
+      if (maker === undefined || !movements.has(maker.operator)) return undefined;
+      moved.unshift(maker);
+      at = maker.inputs[0] ?? '';
+    }
+  };
+  const hasParameters = (node: Node): boolean =>
+    node.domain === '' &&
+    parametrised.has(node.operator) &&
+    node.inputs.some((name) => parameterAt(name) !== undefined);
 
   const layers: { name: string; nodes: Node[] }[] = [];
   let before: Node[] = [];
   for (const node of ordered) {
-    if (parametersOf(node).length === 0) continue;
+    if (!hasParameters(node)) continue;
     const last = layers.at(-1);
     if (weighted.has(node.operator)) {
       layers.push({ name: nodeName(node), nodes: [...before, node] });
@@ -74,58 +97,55 @@ export function* randomisedModels(model: Uint8Array, seed = 1): Generator<Random
 
   const random = randomSource(seed);
   const constants = new Map(graph.constants);
-  const nodes = new Map(ordered.map((node) => [node, node]));
+  /** Each node after what was added for it. */
+  const nodes = new Map(ordered.map((node) => [node, [node]]));
   for (const [done, layer] of layers.toReversed().entries()) {
     for (const node of layer.nodes) {
-      const wanted = new Set(parametersOf(node));
+      const added: Node[] = [];
       const inputs = node.inputs.map((name, place) => {
-        const learnt = source.get(name);
-        if (learnt === undefined || !wanted.has(name)) return name;
-        const own = `${node.outputs[0] ?? ''}/randomised_${place}`;
-        constants.set(own, permuted(learnt, random));
+        const parameter = parameterAt(name);
+        if (parameter === undefined) return name;
+        let own = `${node.outputs[0] ?? ''}/randomised_${place}`;
+        constants.set(own, permuted(parameter.value, random));
+        for (const movement of parameter.moved) {
+          const output = `${own}/${movement.operator}`;
+          added.push({
+            ...movement,
+            name: output,
+            inputs: [own, ...movement.inputs.slice(1)],
+            outputs: [output],
+          });
+          own = output;
+        }
         return own;
       });
-      nodes.set(node, { ...node, inputs });
+      nodes.set(node, [...added, { ...node, inputs }]);
     }
-    const changed = [...nodes.values()];
+    const changed = [...nodes.values()].flat();
     const read = new Set([...changed.flatMap(reads), ...graph.outputs.map(({ name }) => name)]);
+    const written = {
+      ...graph,
+      nodes: changed,
+      constants: new Map([...constants].filter(([name]) => read.has(name))),
+    };
     yield {
       layer: layer.name,
       randomised: done + 1,
       layers: layers.length,
-      bytes: writeModel({
-        ...versions,
-        graph: {
-          ...graph,
-          nodes: changed,
-          constants: new Map([...constants].filter(([name]) => read.has(name))),
-        },
-      }),
+      bytes: () => writeModel({ ...versions, graph: written }),
     };
   }
 }
 
-/**
- * Constants by every name they have: initialisers, Constant nodes, and either through Identity.
- * @param nodes in topological order
- */
-function sourcesOf(
-  nodes: readonly Node[],
-  constants: ReadonlyMap<string, Tensor>,
-): ReadonlyMap<string, Tensor> {
-  const source = new Map(constants);
-  for (const node of nodes) {
-    const value = node.attributes.get('value');
-    const [output = ''] = node.outputs;
-    const same = node.operator === 'Identity' ? source.get(node.inputs[0] ?? '') : undefined;
-    if (node.operator === 'Constant' && value?.kind === 'tensor') source.set(output, value.value);
-    else if (same !== undefined) source.set(output, same);
-  }
-  return source;
+interface Parameter {
+  value: Tensor;
+  /** What its values pass through on the way to the layer. */
+  moved: readonly Node[];
 }
 
-function isParameter(value: Tensor | undefined): boolean {
-  return value !== undefined && isFloat(value.type) && value.data.length > 1;
+function constantOf(node: Node): Tensor | undefined {
+  const value = node.attributes.get('value');
+  return node.operator === 'Constant' && value?.kind === 'tensor' ? value.value : undefined;
 }
 
 /** Fisher and Yates' shuffle. */

@@ -7,7 +7,11 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { complexity, effectiveComplexity, sparseness } from '../../core/metrics/concentration.ts';
-import { informationCurve, revealedPictures, revealedSteps } from '../../core/metrics/information-curve.ts';
+import {
+  informationCurve,
+  revealedPictures,
+  scoresOfPictures,
+} from '../../core/metrics/information-curve.ts';
 import { deletion, insertion } from '../../core/metrics/insertion-deletion.ts';
 import { losslessSize } from '../../core/metrics/lossless-size.ts';
 import { pointingGame } from '../../core/metrics/pointing-game.ts';
@@ -133,12 +137,7 @@ describe.skipIf(golden === null)('the metrics of the peers', () => {
 
     test('the model predicts what it did for PAIR on the recorded pictures', async () => {
       const { cls, predictions } = recorded().pic;
-      const information = (part: Uint8Array): number => losslessSize(part, side);
-      const steps = await revealedSteps(softmax(cls), pictures(), toInput, information, side, side);
-      expectCurve(
-        Float64Array.from(steps, ({ performance }) => performance),
-        predictions,
-      );
+      expectCurve(await scoresOfPictures(softmax(cls), pictures(), toInput), predictions);
     });
 
     test('reveals the same pixels, and fills in the rest alike but where several triangulations are right', () => {

@@ -25,6 +25,14 @@ describe('infidelity', () => {
     expect(result.scale).toBeCloseTo(1, 5);
   });
 
+  test.each([1, 5, 7, 16, 99])(
+    'patches of %i pixels need not divide the image, as those of Quantus must',
+    async (patch) => {
+      const result = await infidelity(linear, contributions, x, baseline, side, side, { patch });
+      expect(result.raw).toBeLessThan(1e-7);
+    },
+  );
+
   test('forgives a wrong scale when scaled, and nothing else', async () => {
     const tripled = contributions.map((value) => 3 * value);
     const result = await infidelity(linear, tripled, x, baseline, side, side);
@@ -71,29 +79,33 @@ describe('infidelity', () => {
 });
 
 describe('sensitivity-max', () => {
+  const identity = (image: Float32Array): Promise<Float32Array> => Promise.resolve(image);
+
   test('of a map that does not ask the image is 0: the least sensitive is no explanation', async () => {
-    expect(await sensitivityMax(() => Promise.resolve(contributions), x, [-1, 1])).toBe(0);
+    const ignoring = (): Promise<Float32Array> => Promise.resolve(contributions);
+    expect(await sensitivityMax(ignoring, contributions, x, [-1, 1])).toBe(0);
   });
 
   test('of the image as its own map is within the radius, and grows with it and with the range', async () => {
     const ones = new Float32Array(pixels).fill(1);
-    const identity = (image: Float32Array): Promise<Float32Array> => Promise.resolve(image);
-    const most = await sensitivityMax(identity, ones, [0, 1]);
+    const most = await sensitivityMax(identity, ones, ones, [0, 1]);
     // Uniform noise of +-0.02 has a root mean square of 0.02 / sqrt(3).
     expect(most).toBeGreaterThan(0.02 / Math.sqrt(3));
     expect(most).toBeLessThan(0.02);
-    const wider = await sensitivityMax(identity, ones, [-1024, 1024]);
+    const wider = await sensitivityMax(identity, ones, ones, [-1024, 1024]);
     expect(wider).toBeCloseTo(2048 * (most ?? NaN), 1);
-    expect(await sensitivityMax(identity, ones, [0, 1], { samples: 30 })).toBeGreaterThanOrEqual(most ?? NaN);
+    const longer = await sensitivityMax(identity, ones, ones, [0, 1], { samples: 30 });
+    expect(longer).toBeGreaterThanOrEqual(most ?? NaN);
   });
 
   test('has no value for a map of zeros, and stops where a map is not of numbers, or when cancelled', async () => {
-    expect(await sensitivityMax((image) => Promise.resolve(image.map(() => 0)), x, [0, 1])).toBeNull();
-    await expect(sensitivityMax((image) => Promise.resolve(image.map(() => NaN)), x, [0, 1])).rejects.toThrow(
-      'not finite',
-    );
+    const zeros = (image: Float32Array): Promise<Float32Array> => Promise.resolve(image.map(() => 0));
+    const broken = (image: Float32Array): Promise<Float32Array> => Promise.resolve(image.map(() => NaN));
+    expect(await sensitivityMax(zeros, await zeros(x), x, [0, 1])).toBeNull();
+    await expect(sensitivityMax(broken, x, x, [0, 1])).rejects.toThrow('not finite');
+    await expect(sensitivityMax(identity, await broken(x), x, [0, 1])).rejects.toThrow('not finite');
     await expect(
-      sensitivityMax((image) => Promise.resolve(image), x, [0, 1], { signal: AbortSignal.abort() }),
+      sensitivityMax(identity, x, x, [0, 1], { signal: AbortSignal.abort() }),
     ).rejects.toMatchObject({ kind: 'cancelled' });
   });
 });

@@ -5,7 +5,7 @@ import {
   type InformationCurve,
   pooledCurve,
   revealedPictures,
-  revealedSteps,
+  scoresOfPictures,
 } from '../../core/metrics/information-curve.ts';
 import { losslessSize } from '../../core/metrics/lossless-size.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
@@ -49,6 +49,7 @@ describe('the information curve', () => {
     expect(informationCurve([step(2, 0), step(2, 1)])).toBe('no-information-to-gain');
     expect(informationCurve([step(1, 0.9), step(2, 0.9)])).toBe('no-performance-to-gain');
     expect(() => informationCurve([])).toThrow('needs its start');
+    expect(() => informationCurve([step(0, 0), step(NaN, 0.5), step(1, 1)])).toThrow('not a finite number');
   });
 
   test('of a folder is the median or the mean at each place', () => {
@@ -81,21 +82,15 @@ describe('the pictures revealed', () => {
     expect(first).not.toEqual(image);
   });
 
-  test('are measured one by one, and the model asked in batches', async () => {
+  test('are scored in batches', async () => {
     const batches: number[] = [];
     const pictures = revealedPictures(saliency, image, side, side);
-    const steps = await revealedSteps(
-      scoreBy((point) => point[0] ?? NaN, batches),
-      pictures,
-      (picture) => Float32Array.of(sum(picture)),
-      (picture, whole) => sum(picture) / sum(whole),
-      side,
-      side,
-      { batchSize: 8 },
-    );
+    const first = scoreBy((point) => point[0] ?? NaN, batches);
+    const scores = await scoresOfPictures(first, pictures, (picture) => Float32Array.of(sum(picture)), {
+      batchSize: 8,
+    });
     expect(batches).toEqual([8, 7]);
-    expect(steps.at(-1)).toEqual({ information: 1, performance: sum(image) });
-    expect(steps[3]?.performance).toBe(sum(pictures[3] ?? []));
+    expect([...scores]).toEqual(pictures.map(sum));
   });
 });
 
@@ -111,6 +106,11 @@ describe('interpolation between pixels', () => {
       const known = Uint8Array.from(plane, () => (random() < share ? 1 : 0));
       expect(interpolateBetween(plane, known, height, width)).toEqual(plane);
     }
+  });
+
+  test('needs two pixels on each side', () => {
+    expect(() => interpolateBetween([1, 2, 3], new Uint8Array(3), 1, 3)).toThrow('2 to 4096');
+    expect([...interpolateBetween([1, 2, 3, 4], new Uint8Array(4), 2, 2)]).toEqual([1, 2, 3, 4]);
   });
 
   test('is on the Delaunay triangles: those of three pixels whose circle holds no fourth', () => {

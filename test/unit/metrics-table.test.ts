@@ -1,18 +1,13 @@
 /** The table of metrics, as a study uses it: every metric of one map, beside its nulls. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { edgeMap } from '../../core/metrics/edges.ts';
-import {
-  measureMap,
-  type MethodProbe,
-  type Metric,
-  type MetricId,
-  metrics,
-  type ModelProbe,
-  overFolder,
-  type Subject,
-} from '../../core/metrics/metrics.ts';
+import { measureMap, overFolder } from '../../core/metrics/measure.ts';
+import { type Metric, type MetricId, metrics } from '../../core/metrics/metrics.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
-import { similarityOfPairs } from '../../core/metrics/randomisation.ts';
+import { cascade, type RandomisedMap, similarityOfPairs } from '../../core/metrics/randomisation.ts';
+import type { MethodProbe, ModelProbe, Subject } from '../../core/metrics/subject.ts';
 import { scoreBy, sum } from '../support/probes.ts';
 
 const side = 24;
@@ -51,25 +46,26 @@ const model: ModelProbe = {
   toInput,
   seed: 1,
 };
+// eslint-disable-next-line @typescript-eslint/require-await -- as a model that is run would be awaited
+async function* randomised(): AsyncGenerator<RandomisedMap, void> {
+  yield { layer: 'head', map: map.toReversed() };
+  yield { layer: 'stem', map: normalNumbers(pixels, randomSource(1)) };
+}
 const method: MethodProbe = {
   x,
   range: [0, 1],
   explain,
   finer: explain,
   reencoded: x.map((value) => value + 0.01),
-  // eslint-disable-next-line @typescript-eslint/require-await -- as a model that is run would be awaited
-  randomised: async function* () {
-    yield { layer: 'head', map: map.toReversed() };
-    yield { layer: 'stem', map: normalNumbers(pixels, randomSource(1)) };
-  },
+  randomised,
   seed: 1,
 };
-const subject: Subject = { map, height: side, width: side, display: x, mask, model, method, seed: 1 };
+const subject: Subject = { height: side, width: side, display: x, mask, model, seed: 1 };
 const table = Object.entries(metrics) as [MetricId, Metric][];
 
 describe.each(table)('%s', (id, metric) => {
   test('has a value in its range, and its nulls, for a map that finds what the model looks at', async () => {
-    const measured = await measureMap(id, subject);
+    const measured = await measureMap(id, map, subject, method);
     const values = [measured?.value, measured?.null.random, measured?.null.edges];
     const [least, largest] = metric.range;
     for (const value of values) {
@@ -86,8 +82,22 @@ describe.each(table)('%s', (id, metric) => {
   });
 
   test.runIf(metric.needs !== 'map')('is not measured where what it needs is missing', async () => {
-    expect(await measureMap(id, { ...subject, mask: null, model: null, method: null })).toBeNull();
+    expect(await measureMap(id, map, { ...subject, mask: null, model: null })).toBeNull();
   });
+});
+
+test('the documentation has this very table', () => {
+  const text = readFileSync(path.join(import.meta.dirname, '../../docs/metrics.md'), 'utf8');
+  const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+  const cells = rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+  expect(cells).toEqual(
+    table.map(([id, { name, needs, better, says }]) => [`\`${id}\``, name, needs, better, says]),
+  );
 });
 
 /** Where ignoring the model is best, which is why no such metric may be read alone. */
@@ -102,7 +112,10 @@ const wonByIgnorance: readonly MetricId[] = [
 test.each(table.filter(([id, { better }]) => better !== 'neither' && !wonByIgnorance.includes(id)))(
   '%s: the right map is better than a random one',
   async (id, { better }) => {
-    const { value, null: nulls } = (await measureMap(id, subject)) ?? { value: null, null: { random: null } };
+    const { value, null: nulls } = (await measureMap(id, map, subject, method)) ?? {
+      value: null,
+      null: { random: null },
+    };
     const [right, noise] = [value ?? NaN, nulls.random ?? NaN];
     if (id === 'randomised-ssim' || id === 'randomised-rank') {
       // A map that ignores the model does not change with it.
@@ -114,45 +127,67 @@ test.each(table.filter(([id, { better }]) => better !== 'neither' && !wonByIgnor
 );
 
 test.each(wonByIgnorance)('%s: a map that ignores the image is unchanged', async (id) => {
-  expect((await measureMap(id, subject))?.null.random).toBe(0);
+  expect((await measureMap(id, map, subject, method))?.null.random).toBe(0);
 });
 
 test('metrics that read one curve ask the model once', async () => {
   const fresh = { ...subject, model: { ...model } };
   batches.length = 0;
-  await measureMap('insertion', fresh);
+  await measureMap('insertion', map, fresh);
   const asked = sum(batches);
   expect(asked).toBe(3 * 65);
-  await measureMap('insertion-ratio', fresh);
+  await measureMap('insertion-ratio', map, fresh);
   expect(sum(batches)).toBe(asked);
+  // Another map of the same image: its own curve only, the nulls are known.
+  await measureMap('insertion', map.toReversed(), fresh);
+  expect(sum(batches)).toBe(asked + 65);
+});
+
+test('metrics of one method explain the image once, and run one cascade', async () => {
+  let [explanations, cascades] = [0, 0];
+  const counting: MethodProbe = {
+    ...method,
+    explain: (image) => {
+      if (image === x) explanations++;
+      return explain(image);
+    },
+    randomised: () => {
+      cascades++;
+      return randomised();
+    },
+  };
+  for (const id of ['sensitivity-max', 'change-jpeg', 'randomised-ssim', 'randomised-rank'] as const) {
+    await measureMap(id, map, subject, counting);
+  }
+  expect([explanations, cascades]).toEqual([1, 1]);
 });
 
 test('a failure is not remembered', async () => {
   let calls = 0;
   const failing = scoreBy(() => (calls++ === 0 ? NaN : 0.5));
   const fresh = { ...subject, model: { ...model, probability: failing } };
-  await expect(measureMap('deletion', fresh)).rejects.toThrow('not a finite number');
-  expect((await measureMap('deletion', fresh))?.value).toBe(0.5);
+  await expect(measureMap('deletion', map, fresh)).rejects.toThrow('not a finite number');
+  expect((await measureMap('deletion', map, fresh))?.value).toBe(0.5);
 });
 
 test('what a probe cannot give is no value', async () => {
-  const bare: Subject = {
-    ...subject,
-    model: { ...model, undecided: null },
-    method: { ...method, finer: null, reencoded: null, randomised: null },
-  };
+  const bare: Subject = { ...subject, model: { ...model, undecided: null } };
+  const alone: MethodProbe = { ...method, finer: null, reencoded: null, randomised: null };
   for (const id of ['ablation-drop', 'change-steps', 'change-jpeg', 'randomised-ssim'] as const) {
-    expect(await measureMap(id, bare)).toEqual({ value: null, null: { random: null, edges: null } });
+    expect(await measureMap(id, map, bare, alone)).toEqual({
+      value: null,
+      null: { random: null, edges: null },
+    });
   }
 });
 
 test('an ablation to a baseline that decides is no value', async () => {
   const decided = { ...model, undecided: { baseline: black, chance: 0.5 } };
-  expect((await measureMap('ablation-drop', { ...subject, model: decided }))?.value).toBeNull();
+  expect((await measureMap('ablation-drop', map, { ...subject, model: decided }))?.value).toBeNull();
 });
 
 test("the edge detector's own sensitivity is that of edges, of the image as the model sees it", async () => {
-  const measured = await measureMap('change-jpeg', subject);
+  const measured = await measureMap('change-jpeg', map, subject, method);
   const [before, after] = [edgeMap(x, side, side), edgeMap(method.reencoded ?? x, side, side)];
   const difference = sum(after.map((value, i) => (value - (before[i] ?? 0)) ** 2));
   expect(measured?.null.edges).toBeCloseTo(Math.sqrt(difference / sum(before.map((value) => value ** 2))), 9);
@@ -166,6 +201,13 @@ test('over a folder, hits are a proportion and numbers a mean', () => {
     low: 0.2,
     high: 0.4,
   });
+});
+
+test('a cascade has a step for each randomised layer, and none for the trained model, whose 1 would flatter its mean', async () => {
+  const steps = [];
+  for await (const step of cascade(map, randomised(), side, side)) steps.push(step);
+  expect(steps.map(({ layer }) => layer)).toEqual(['head', 'stem']);
+  for (const { similarity } of steps) expect(similarity?.ssim).toBeLessThan(0.9);
 });
 
 test('a cascade is held against pairs of maps of different images', () => {
