@@ -15,7 +15,7 @@ function extreme(g: Site, index: number): Value {
 
 export const elementwise = {
   // d|x| = sign(x) dx
-  Abs: unary((g) => g.mul(g.dy, g.op('Sign', [g.x()]))),
+  Abs: unary((g) => g.mul(g.dy, g.sign(g.x()))),
   // d acos(x) = -dx / sqrt(1 - x²)
   Acos: unary((g) => g.neg(g.div(g.dy, g.op('Sqrt', [g.sub(g.number(1), square(g, g.x()))])))),
   // d acosh(x) = dx / sqrt(x² - 1)
