@@ -33,7 +33,7 @@ function resultOf(file: string): ExplanationResult {
     mapChange: 0.02,
     evaluations: 33,
     converged: true,
-    device: { provider: 'cpu', threads: 2, runtime: 'test' },
+    device: { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'test', selfTest: null },
     lungs: {
       share: 0.6,
       areaShare: 0.4,
