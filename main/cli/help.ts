@@ -36,7 +36,7 @@ ${EXIT_CODES}`,
   serve: '',
   devices: `Usage: pathlight devices [--json]
 
-Lists what can compute gradients here. Each device is tried in a process of its own: its gradient of a small net must
+Lists what can compute gradients here. Each device is tried in a process of its own: its gradient of a small network must
 agree with the CPU's. Nothing is downloaded; docs/gpu.md says what to install.
 
 ${EXIT_CODES}`,

@@ -108,17 +108,25 @@ async function probe(provider: Provider): Promise<DeviceOffer> {
   };
   const backend = listSupportedBackends().find(({ name }) => name === provider);
   if (backend === undefined) {
-    const system = `${process.platform} ${process.arch}`;
-    return { ...offer, name: '', reason: `this build of ONNX Runtime (${system}) does not have it` };
+    return { ...offer, name: '', reason: `it needs ${NEEDS[provider]}` };
   }
   try {
     const test = await selfTest(provider, fixtureModel(), fixtureOptions);
-    const refused = refusal(nameOf(described), test, 'the test net');
+    const refused = refusal(nameOf(described), test, 'a test network');
     return { ...offer, available: refused === null, reason: refused?.message ?? '', selfTest: test };
   } catch (error) {
     return { ...offer, name: '', reason: whyAbsent(toErrorReport(error).message) };
   }
 }
+
+/** The systems for which onnxruntime-node is built with a provider. */
+const NEEDS: Readonly<Record<Provider, string>> = {
+  cpu: 'Linux, Windows or macOS',
+  webgpu: 'Windows, macOS or Linux on a PC (x64)',
+  cuda: 'Linux on a PC (x64) with an NVIDIA card',
+  dml: 'Windows',
+  coreml: 'macOS',
+};
 
 /** ONNX Runtime's usual words for a device that is not there, in the reader's; other words stay as they are. */
 function whyAbsent(message: string): string {

@@ -166,7 +166,7 @@ describe('a device with a wrong kernel', () => {
     const { available, reason, selfTest } = await new Devices(faulty(0.03).spawn).offer('webgpu');
     expect(available).toBe(false);
     expect(selfTest?.error).toBeGreaterThan(0.003);
-    expect(reason).toMatch(/computes other numbers than the CPU for the test net: they differ by [\d.]+ %/);
+    expect(reason).toMatch(/computes other numbers than the CPU for a test network: they differ by [\d.]+ %/);
   });
 
   test('and explains nothing, asked or not whether it may', async () => {

@@ -137,6 +137,9 @@ export class MemoryClient implements Client {
   /** Whether runs wait for `advance` before each map. */
   stepwise = false;
   readonly requests: { name: string; request: unknown }[] = [];
+  /** What choosing a device fails with. */
+  deviceEnding: PathlightError | null = null;
+  deviceRefused: string | null = null;
   device: DeviceInfo = { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'test', selfTest: null };
   #advance: (() => void) | null = null;
 
@@ -148,6 +151,7 @@ export class MemoryClient implements Client {
 
   call: Client['call'] = (name, request) => {
     if (name === 'devices.use') {
+      if (this.deviceEnding !== null) return Promise.reject(this.deviceEnding);
       const wanted = request as { provider: DeviceInfo['provider'] };
       this.device = { ...this.device, ...offers.find(({ provider }) => provider === wanted.provider) };
     }
@@ -158,7 +162,7 @@ export class MemoryClient implements Client {
         version: '0',
         commit: '0',
         device: this.device,
-        deviceRefused: null,
+        deviceRefused: this.deviceRefused,
       },
       'devices.list': { devices: offers },
       'devices.use': this.device,
