@@ -4,14 +4,15 @@
 export const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
-/** A device's scores and gradient beside the CPU's, for the same points of the same model. */
+/** A device's scores and gradient beside the CPU's, for the same points of the same model; relative L2 distances. */
 export interface SelfTest {
-  /** The greater of the two relative L2 distances, of the raw outputs and of the gradient. */
+  /** Of the gradients, the median over the points. Rounding alone makes some of it, where a ReLU falls to its other side. */
   error: number;
-  /** 99th percentile of the gradient's absolute differences, relative to its greatest absolute value. */
-  p99: number;
-  /** What neither may exceed. */
+  /** What it may not exceed. */
   tolerance: number;
+  /** Of the gradients where they agree best, and of the raw outputs where they agree least: rounding without such jumps. */
+  rounding: number;
+  roundingTolerance: number;
   /** Nodes that ran, and how many of them ran on the CPU all the same. */
   nodes: number;
   fallbackNodes: number;

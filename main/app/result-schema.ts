@@ -10,8 +10,9 @@ const modelReference = v.object({ id: v.string(), sha256: hash });
 
 const selfTest = v.object({
   error: v.number(),
-  p99: v.number(),
   tolerance: v.number(),
+  rounding: v.number(),
+  roundingTolerance: v.number(),
   nodes: v.number(),
   fallbackNodes: v.number(),
 });

@@ -18,10 +18,10 @@ function offerText({ provider, name, available, reason, selfTest }: DeviceOffer)
   const lines = [`${provider.padEnd(8)}${available ? 'available' : 'not available'}`];
   if (name !== '') lines.push(name);
   if (selfTest !== null) {
-    const { error, tolerance, nodes, fallbackNodes } = selfTest;
+    const { error, tolerance, rounding, roundingTolerance, nodes, fallbackNodes } = selfTest;
     const elsewhere = fallbackNodes === 0 ? 'all on the device' : `${fallbackNodes} of them on the CPU`;
     lines.push(
-      `self-test: differs from the CPU by ${error.toExponential(1)} (at most ${tolerance} allowed); ${nodes} nodes, ${elsewhere}`,
+      `self-test: differs from the CPU by ${error.toExponential(1)} (at most ${tolerance}), where they agree best by ${rounding.toExponential(1)} (at most ${roundingTolerance}); ${nodes} nodes, ${elsewhere}`,
     );
   }
   if (reason !== '') lines.push(sentence(reason));

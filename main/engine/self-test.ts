@@ -11,28 +11,37 @@ import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { floats, openSession, runSession } from './sessions.ts';
 
 /**
- * What a device may be off by. Two correct devices differ by how they round float32 sums: 1e-7 to 1e-6 on the nets of the
- * tests, more in deep ones, where a ReLU near 0 falls to the other side here and there. One that computes in TensorFloat-32
- * or half precision, with 10 bits of 23, is off by some percent, a wrong kernel by more. docs/gpu.md has the figures.
+ * How far the gradient of a device may be from the CPU's at half of the points. Two correct devices round their sums
+ * differently, and where a ReLU is that near to 0 it falls to the other side: the CPU itself, given another order of the same
+ * sums, is off by up to 0.3 % in DenseNet-121 (docs/gpu.md has the figures).
  */
-const tolerance = 1e-3;
+const tolerance = 1e-2;
+/**
+ * At the best of the points, where no ReLU does, and of the outputs, which hardly feel it, nothing but rounding is left: 1e-7
+ * to 1e-6. A kernel that is wrong, or that rounds to 10 bits, is far above this at every point.
+ */
+const roundingTolerance = 1e-3;
 
-/** Points where the graph takes any number: more than one, so that a kernel that mixes images up shows. */
+const points = 6;
+/** Where the graph takes any number: more than one, so that a kernel that mixes images up shows. */
 const pointsAtOnce = 2;
 
-/** The figure of a refusal stands in its message. */
+/** The figures of a refusal stand in its message. */
 export function refusal(name: string, test: SelfTest, model: string): PathlightError | null {
   // Whatever is not a number fails.
-  if (test.error <= test.tolerance && test.p99 <= test.tolerance) return null;
+  if (test.error <= test.tolerance && test.rounding <= test.roundingTolerance) return null;
+  const figures =
+    `they differ by ${percent(test.error)} (at most ${percent(test.tolerance)} is allowed), ` +
+    `where they agree best by ${percent(test.rounding)} (at most ${percent(test.roundingTolerance)})`;
   return new PathlightError(
     'device-refused',
-    `${name} computes other numbers than the CPU for ${model}: they differ by ${percent(test.error)} (99 % of the gradient by less than ${percent(test.p99)} of its greatest), where ${percent(test.tolerance)} is allowed`,
+    `${name} computes other numbers than the CPU for ${model}: ${figures}`,
     'Compute on the CPU. A newer driver may help.',
   );
 }
 
 function percent(share: number): string {
-  return `${(100 * share).toPrecision(2)} %`;
+  return `${Number((100 * share).toPrecision(2))} %`;
 }
 
 /**
@@ -58,7 +67,7 @@ export async function selfTest(
       profile: path.join(folder, 'run'),
     });
     const given = await runAndRelease(session, forDevice);
-    return { ...compared(expected, given), tolerance, ...(await placement(folder)) };
+    return { ...compared(expected, given), tolerance, roundingTolerance, ...(await placement(folder)) };
   } catch (error) {
     throw new PathlightError(
       'device-refused',
@@ -71,68 +80,91 @@ export async function selfTest(
   }
 }
 
+/** At each point. */
 interface Answer {
   outputs: Float32Array;
   gradient: Float32Array;
 }
 
-async function runAndRelease(session: InferenceSession, graph: GradientModel): Promise<Answer> {
+async function runAndRelease(session: InferenceSession, graph: GradientModel): Promise<Answer[]> {
   try {
-    const images = graph.batch === 'dynamic' ? pointsAtOnce : graph.batch;
+    const batch = graph.batch === 'dynamic' ? pointsAtOnce : graph.batch;
     const elements = graph.inputShape.reduce((product, size) => product * size, 1);
+    const labels = graph.outputCount;
     const random = randomSource(1);
-    const points = normalNumbers(images * elements, random);
-    const weights = normalNumbers(images * graph.outputCount, random);
-    const results = await runSession(
-      session,
-      {
-        [graph.inputName]: new Tensor('float32', points, [images, ...graph.inputShape]),
-        [graph.seedName]: new Tensor('float32', weights, [images, graph.outputCount]),
-      },
-      [graph.outputName, graph.gradientName],
-    );
+    const answers: Answer[] = [];
+    while (answers.length < points) {
+      const results = await runSession(
+        session,
+        {
+          [graph.inputName]: new Tensor('float32', normalNumbers(batch * elements, random), [
+            batch,
+            ...graph.inputShape,
+          ]),
+          [graph.seedName]: new Tensor('float32', normalNumbers(batch * labels, random), [batch, labels]),
+        },
+        [graph.outputName, graph.gradientName],
+      );
+      const outputs = floats(results, graph.outputName);
+      const gradient = floats(results, graph.gradientName);
+      for (let at = 0; at < batch; at++) {
+        answers.push({
+          outputs: outputs.slice(at * labels, (at + 1) * labels),
+          gradient: gradient.slice(at * elements, (at + 1) * elements),
+        });
+      }
+    }
     session.endProfiling();
-    return { outputs: floats(results, graph.outputName), gradient: floats(results, graph.gradientName) };
+    return answers;
   } finally {
     await session.release();
   }
 }
 
-function compared(expected: Answer, given: Answer): Pick<SelfTest, 'error' | 'p99'> {
-  const apart = expected.gradient.map((value, at) => Math.abs(value - (given.gradient[at] ?? NaN))).sort();
-  const greatest = expected.gradient.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+function compared(
+  expected: readonly Answer[],
+  given: readonly Answer[],
+): Pick<SelfTest, 'error' | 'rounding'> {
+  const distances = (of: keyof Answer): number[] =>
+    expected.map((answer, at) => distance(answer[of], given[at]?.[of] ?? new Float32Array()));
+  const gradients = distances('gradient').sort((a, b) => a - b);
   return {
-    error: Math.max(distance(expected.outputs, given.outputs), distance(expected.gradient, given.gradient)),
-    p99: (apart[Math.floor(0.99 * (apart.length - 1))] ?? NaN) / greatest,
+    // A single one that is not a number makes it none.
+    error: gradients.every(Number.isFinite) ? (gradients[gradients.length >> 1] ?? NaN) : NaN,
+    rounding: Math.max(Math.min(...gradients), ...distances('outputs')),
   };
 }
 
-/** |b - a| / |a|; not a number where a is 0 everywhere, which is no test. */
+/** |b - a| / |a|; 0 where both are 0 everywhere. */
 function distance(a: Float32Array, b: Float32Array): number {
   let [difference, size] = [0, 0];
   a.forEach((value, at) => {
     difference += (value - (b[at] ?? NaN)) ** 2;
     size += value ** 2;
   });
-  return Math.sqrt(difference / size);
+  return difference === 0 ? 0 : Math.sqrt(difference / size);
 }
 
 const EventSchema = v.object({
   cat: v.literal('Node'),
   name: v.pipe(v.string(), v.endsWith('_kernel_time')),
-  args: v.object({ provider: v.string() }),
+  args: v.object({ provider: v.string(), node_index: v.string() }),
 });
 
-/** Where the nodes of one run were executed, from the profile that ONNX Runtime wrote. */
+/** Where the nodes were executed, each counted once, from the profile that ONNX Runtime wrote of all runs. */
 async function placement(folder: string): Promise<Pick<SelfTest, 'nodes' | 'fallbackNodes'>> {
   const [file = ''] = await readdir(folder);
   const events = v.parse(
     v.pipe(v.string(), v.parseJson(), v.array(v.unknown())),
     await readFile(path.join(folder, file), 'utf8'),
   );
-  const nodes = events.filter((event) => v.is(EventSchema, event));
+  const providers = new Map(
+    events
+      .filter((event) => v.is(EventSchema, event))
+      .map(({ name, args }) => [`${args.node_index} ${name}`, args.provider]),
+  );
   return {
-    nodes: nodes.length,
-    fallbackNodes: nodes.filter(({ args }) => args.provider === 'CPUExecutionProvider').length,
+    nodes: providers.size,
+    fallbackNodes: [...providers.values()].filter((provider) => provider === 'CPUExecutionProvider').length,
   };
 }

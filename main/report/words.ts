@@ -58,10 +58,12 @@ export function deviceText({ provider, name, threads }: DeviceInfo): string {
 }
 
 /** How far the device's gradient of this model was from the CPU's, before the map was computed on it. */
-export function selfTestText({ error, tolerance, nodes, fallbackNodes }: SelfTest): string {
+export function selfTestText(test: SelfTest): string {
+  const { error, tolerance, rounding, roundingTolerance, nodes, fallbackNodes } = test;
   const elsewhere = fallbackNodes === 0 ? 'all on the device' : `${fallbackNodes} of them on the CPU`;
   return (
     `passed: its gradient of this model differed from the CPU\u2019s by ${significant(100 * error, 2)}\u00a0%, ` +
-    `where ${percent(tolerance)} is allowed; ${nodes} nodes, ${elsewhere}. The score and the lungs are the CPU\u2019s.`
+    `where ${percent(tolerance)} is allowed; where they agree best by ${significant(100 * rounding, 2)}\u00a0%, ` +
+    `where ${percent(roundingTolerance)} is allowed; ${nodes} nodes, ${elsewhere}. The score and the lungs are the CPU\u2019s.`
   );
 }

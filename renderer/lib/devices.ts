@@ -12,7 +12,7 @@ export const providerNames: Readonly<Record<Provider, string>> = {
 
 /** @param what of which the gradient is: "a test network", "this model" */
 export function describeSelfTest({ error, tolerance, nodes, fallbackNodes }: SelfTest, what: string): string {
-  const figure = `Its gradient of ${what} differs from the CPU’s by ${formatSmall(100 * error)} %; at most ${formatPercent(tolerance)} is allowed.`;
+  const figure = `Its gradient of ${what} differs from the CPU’s by ${formatSmall(100 * error)} %; at most ${formatPercent(tolerance, 0)} is allowed.`;
   if (fallbackNodes === 0) return figure;
   return `${figure} ${formatCount(fallbackNodes)} of ${formatCount(nodes)} steps ran on the CPU all the same.`;
 }

@@ -106,7 +106,10 @@ describe.skipIf(softwareGpu === null)('WebGPU in software', () => {
   test('explains a model as the CPU does, after a self-test on that model', async () => {
     const { name, ...device } = await engine.device('webgpu', tiny);
     expect(name).toContain('swiftshader');
-    expect(device).toMatchObject({ provider: 'webgpu', selfTest: { tolerance: 1e-3, fallbackNodes: 0 } });
+    expect(device).toMatchObject({
+      provider: 'webgpu',
+      selfTest: { roundingTolerance: 1e-3, fallbackNodes: 0 },
+    });
     expect(device.selfTest?.error).toBeLessThan(1e-5);
     const [expected, given] = [
       await finalMap(cpu, job),
@@ -139,7 +142,9 @@ describe.skipIf(softwareGpu === null)('WebGPU in software', () => {
     if (outcome instanceof Error) {
       expect(outcome).toMatchObject({
         kind: 'device-refused',
-        message: expect.stringMatching(/model grouped: they differ by \d+ %.*0\.10 % is allowed/) as string,
+        message: expect.stringMatching(
+          /model grouped: they differ by \d+ % \(at most 1 % is allowed\)/,
+        ) as string,
       });
     } else {
       expect(distance((await finalMap(cpu, wanted)).map, (outcome as EngineMap).map)).toBeLessThan(1e-3);
@@ -173,7 +178,9 @@ describe('a device with a wrong kernel', () => {
     const { engine } = faulty(0.03);
     const refused = {
       kind: 'device-refused',
-      message: expect.stringMatching(/for model tiny: they differ by [\d.]+ %.*0\.10 % is allowed/) as string,
+      message: expect.stringMatching(
+        /for model tiny: they differ by [\d.]+ % .*where they agree best by [\d.]+ % \(at most 0\.1 %\)/,
+      ) as string,
     };
     await expect(engine.explain({ ...job, provider: 'webgpu' }).next()).rejects.toMatchObject(refused);
     await expect(engine.device('webgpu', tiny)).rejects.toMatchObject(refused);

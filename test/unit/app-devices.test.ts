@@ -65,10 +65,10 @@ describe('a device that computes as the CPU does', () => {
       ['coreml', expect.any(Boolean)],
     ]);
     const chosen = await app.calls['devices.use']({ provider: 'webgpu' });
-    expect(chosen).toMatchObject({ provider: 'webgpu', selfTest: { tolerance: 1e-3 } });
+    expect(chosen).toMatchObject({ provider: 'webgpu', selfTest: { tolerance: 1e-2 } });
 
     const { device } = await explainFirst(app);
-    expect(device).toMatchObject({ provider: 'webgpu', selfTest: { tolerance: 1e-3 } });
+    expect(device).toMatchObject({ provider: 'webgpu', selfTest: { tolerance: 1e-2 } });
     expect(device.selfTest?.error).toBeLessThan(1e-3);
     expect(device.selfTest?.nodes).toBeGreaterThan(300);
 
