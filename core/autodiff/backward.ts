@@ -10,7 +10,7 @@ import { nodeName, operatorName } from '../onnx/graph.ts';
 import { isFloat } from '../onnx/tensor.ts';
 import type { DifferentiableRule } from './rule.ts';
 import { ruleOf } from './rules/index.ts';
-import { type KernelSet, Site } from './site.ts';
+import { type KernelSet, Site, sumOf } from './site.ts';
 
 interface Step {
   readonly node: Node;
@@ -110,13 +110,9 @@ export function appendBackward(
 ): Value {
   const contributions = new Map<Value, Value[]>([[output, [seed]]]);
   const total = (name: Value): Value | undefined => {
-    const [first, second, ...more] = contributions.get(name) ?? [];
-    if (first === undefined || second === undefined) return first;
-    // WebGPU has no Sum.
-    const sum =
-      more.length === 0 || kernels === 'gpu'
-        ? [second, ...more].reduce((partial, next) => graph.op('Add', [partial, next]), first)
-        : graph.op('Sum', [first, second, ...more]);
+    const given = contributions.get(name);
+    if (given === undefined) return undefined;
+    const sum = sumOf(graph, given, kernels);
     contributions.set(name, [sum]);
     return sum;
   };

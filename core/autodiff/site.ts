@@ -16,6 +16,18 @@ import { integers, scalar } from '../onnx/tensor.ts';
  */
 export type KernelSet = 'cpu' | 'gpu';
 
+/** @param values at least one */
+export function sumOf(graph: GraphBuilder, values: readonly Value[], kernels: KernelSet): Value {
+  const [first, second, ...more] = values;
+  if (first === undefined) throw new PathlightError('internal', 'A sum needs at least one value.');
+  if (second === undefined) return first;
+  if (more.length === 0) return graph.op('Add', [first, second]);
+  // WebGPU has no Sum.
+  return kernels === 'cpu'
+    ? graph.op('Sum', values)
+    : values.reduce((partial, next) => graph.op('Add', [partial, next]));
+}
+
 export class Site {
   readonly graph: GraphBuilder;
   readonly node: Node;
@@ -124,6 +136,11 @@ export class Site {
 
   add(a: Value, b: Value): Value {
     return this.op('Add', [a, b]);
+  }
+
+  /** Of any number of values. */
+  total(values: readonly Value[]): Value {
+    return sumOf(this.graph, values, this.kernels);
   }
 
   sub(a: Value, b: Value): Value {

@@ -9,7 +9,7 @@ const square = (g: Site, value: Value): Value => g.mul(value, value);
 /** The greatest (least) input takes the gradient; those that tie share it. */
 function extreme(g: Site, index: number): Value {
   const winners = g.node.inputs.map((x) => g.asNumber(g.op('Equal', [x, g.y()])));
-  const count = winners.length === 1 ? g.number(1) : g.op('Sum', winners);
+  const count = winners.length === 1 ? g.number(1) : g.total(winners);
   return g.div(g.mul(g.dy, winners[index] ?? g.number(0)), count);
 }
 
