@@ -21,6 +21,8 @@ async function run(words: readonly string[], terminal: Terminal): Promise<number
       return (await import('./cli/explain.ts')).explain(command, terminal);
     case 'audit':
       return (await import('./cli/audit.ts')).audit(command, terminal);
+    case 'devices':
+      return (await import('./cli/devices.ts')).devices(command, terminal);
     case 'model check':
       return (await import('./cli/model-check.ts')).modelCheck(command, terminal);
     case 'serve':

@@ -10,7 +10,7 @@ import { nodeName, operatorName } from '../onnx/graph.ts';
 import { isFloat } from '../onnx/tensor.ts';
 import type { DifferentiableRule } from './rule.ts';
 import { ruleOf } from './rules/index.ts';
-import { Site } from './site.ts';
+import { type KernelSet, Site, sumOf } from './site.ts';
 
 interface Step {
   readonly node: Node;
@@ -106,19 +106,20 @@ export function appendBackward(
   input: Value,
   output: Value,
   seed: Value,
+  kernels: KernelSet = 'cpu',
 ): Value {
   const contributions = new Map<Value, Value[]>([[output, [seed]]]);
   const total = (name: Value): Value | undefined => {
-    const [first, second, ...more] = contributions.get(name) ?? [];
-    if (first === undefined || second === undefined) return first;
-    const sum = graph.op(more.length === 0 ? 'Add' : 'Sum', [first, second, ...more]);
+    const given = contributions.get(name);
+    if (given === undefined) return undefined;
+    const sum = sumOf(graph, given, kernels);
     contributions.set(name, [sum]);
     return sum;
   };
   for (const { node, rule } of plan.steps.toReversed()) {
     const arriving = node.outputs.map((name) => total(name));
     if (arriving.every((gradient) => gradient === undefined)) continue;
-    const gradients = rule.gradients(new Site(graph, node, arriving));
+    const gradients = rule.gradients(new Site(graph, node, arriving, kernels));
     node.inputs.forEach((name, index) => {
       const gradient = plan.active.has(name) ? gradients[index] : undefined;
       if (gradient === undefined) return;

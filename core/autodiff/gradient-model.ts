@@ -16,10 +16,13 @@ import type { Activation } from './objective.ts';
 import { appendObjective } from './objective.ts';
 import type { Ends, Opened } from './opening.ts';
 import { describeObstacles, openModel } from './opening.ts';
+import type { KernelSet } from './site.ts';
 
 export interface GradientOptions extends Ends {
   readonly objective: Scalar;
   readonly activation: Activation;
+  /** By default `cpu`. */
+  readonly kernels?: KernelSet;
 }
 
 export interface GradientModel {
@@ -72,7 +75,9 @@ export function buildGradientModel(model: Uint8Array, options: GradientOptions):
   const weighted = graph.op('Mul', [objective, seed]);
   const scalar = graph.op('ReduceSum', [weighted, graph.constant(integers([1]))], { keepdims: 0 });
   const plan = planBackward(graph, input, objective);
-  const gradient = graph.op('Identity', [appendBackward(graph, plan, input, objective, seed)]);
+  const gradient = graph.op('Identity', [
+    appendBackward(graph, plan, input, objective, seed, options.kernels),
+  ]);
   foldScales(graph, [scalar, raw, gradient]);
 
   const count = graph.facts(raw)[0]?.shape[1] ?? 0;

@@ -10,17 +10,42 @@ import type { KnownOperator } from '../onnx/inference.ts';
 import type { ElementType, Tensor } from '../onnx/tensor.ts';
 import { integers, scalar } from '../onnx/tensor.ts';
 
+/**
+ * Whose kernels the graph is made for. `gpu`: what every GPU provider of ONNX Runtime has, so that whole graphs stay on the
+ * device (docs/gpu.md lists what differs); it gives the same numbers, at less speed on a CPU.
+ */
+export type KernelSet = 'cpu' | 'gpu';
+
+/** @param values at least one */
+export function sumOf(graph: GraphBuilder, values: readonly Value[], kernels: KernelSet): Value {
+  const [first, second, ...more] = values;
+  if (first === undefined) throw new PathlightError('internal', 'A sum needs at least one value.');
+  if (second === undefined) return first;
+  if (more.length === 0) return graph.op('Add', [first, second]);
+  // WebGPU has no Sum.
+  return kernels === 'cpu'
+    ? graph.op('Sum', values)
+    : values.reduce((partial, next) => graph.op('Add', [partial, next]));
+}
+
 export class Site {
   readonly graph: GraphBuilder;
   readonly node: Node;
+  readonly kernels: KernelSet;
   /** The node over its inputs at the first probe: for attributes, and for sizes that do not depend on the batch. */
   readonly call: Call;
   readonly #arriving: readonly (Value | undefined)[];
 
   /** @param arriving gradients of the outputs, where there are any */
-  constructor(graph: GraphBuilder, node: Node, arriving: readonly (Value | undefined)[] = []) {
+  constructor(
+    graph: GraphBuilder,
+    node: Node,
+    arriving: readonly (Value | undefined)[] = [],
+    kernels: KernelSet = 'cpu',
+  ) {
     this.graph = graph;
     this.node = node;
+    this.kernels = kernels;
     const [call] = graph.calls(node);
     if (call === undefined) throw new PathlightError('internal', 'A graph needs at least one batch size.');
     this.call = call;
@@ -113,6 +138,11 @@ export class Site {
     return this.op('Add', [a, b]);
   }
 
+  /** Of any number of values. */
+  total(values: readonly Value[]): Value {
+    return sumOf(this.graph, values, this.kernels);
+  }
+
   sub(a: Value, b: Value): Value {
     return this.op('Sub', [a, b]);
   }
@@ -152,6 +182,14 @@ export class Site {
       return this.cast(this.op('Greater', [value, this.number(0)]), this.graph.type(value));
     }
     return this.op('HardSigmoid', [value], { alpha: floatValue(2 ** 126), beta: floatValue(0) });
+  }
+
+  /** 1, 0 or -1. */
+  sign(value: Value): Value {
+    // WebGPU has no Sign.
+    return this.kernels === 'gpu'
+      ? this.sub(this.positive(value), this.positive(this.neg(value)))
+      : this.op('Sign', [value]);
   }
 
   /** Sums over axes, which stay as sizes of 1. */

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import type { Agreement } from '../metrics/agreement.ts';
+import { type DeviceInfo, type DeviceOffer, PROVIDERS } from './device.ts';
 import type { FolderListing, LibraryEvent } from './library.ts';
 import type { ModelCard } from './model-card.ts';
 import type { BaselineName, Convergence, ExplanationResult, Flag, LungCheck, Prediction } from './result.ts';
@@ -24,6 +25,10 @@ const explanation = v.object({ ...subject.entries, ...target.entries, baseline }
 export const callSchemas = {
   'app.info': v.undefined(),
   'models.list': v.undefined(),
+  /** Looks for every device, each in a process of its own; takes seconds at the first time. */
+  'devices.list': v.undefined(),
+  /** Computes on that device from now on, in this session and the next; rejects with `device-refused` and stays where it was. */
+  'devices.use': v.object({ provider: v.picklist(PROVIDERS) }),
   /** Electron: the system's folder dialog. null: dismissed. The browser host answers `unsupported`; it has `files.list`. */
   'files.choose': v.undefined(),
   'files.list': v.object({ path: v.nullable(path) }),
@@ -51,12 +56,16 @@ export interface AppInfo {
   host: 'electron' | 'browser';
   version: string;
   commit: string;
-  device: { provider: string; threads: number; runtime: string };
+  device: DeviceInfo;
+  /** Why it is not the device that was chosen; null where it is. */
+  deviceRefused: string | null;
 }
 
 interface CallResults {
   'app.info': AppInfo;
   'models.list': ModelListing;
+  'devices.list': { devices: DeviceOffer[] };
+  'devices.use': DeviceInfo;
   'files.choose': { paths: string[] } | null;
   'files.list': FolderListing;
   'review.predict': Prediction;

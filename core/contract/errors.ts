@@ -13,6 +13,8 @@ export type ErrorKind =
   | 'too-large'
   /** A model is unknown, has no card, or does not match its hash. */
   | 'model-refused'
+  /** A device is not there, or computes other numbers than the CPU. */
+  | 'device-refused'
   /** The engine process died or could not start. */
   | 'engine'
   /** Writing failed: disk full, no permission. */

@@ -1,5 +1,6 @@
 /** The machine-readable result of one explanation: `result.json`, a line of `results.jsonl`, what `--json` prints. */
 import type { Scalar } from '../attribution/model.ts';
+import type { DeviceInfo } from './device.ts';
 
 export type BaselineName = 'black' | 'white' | 'grey' | 'blurred';
 export const BASELINES: readonly BaselineName[] = ['black', 'white', 'grey', 'blurred'];
@@ -78,7 +79,8 @@ export interface ExplanationResult extends Convergence {
     maxEvaluations: number;
     blurSigma: number | null;
   };
-  device: { provider: string; threads: number; runtime: string };
+  /** What computed the map. The score and the lungs are always the CPU's. */
+  device: DeviceInfo;
   lungs: LungCheck | null;
   flags: Flag[];
   seconds: number;

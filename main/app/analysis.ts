@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { blurSigma, makeBaseline } from '../../core/attribution/baselines.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { AgreementHeader, AssessmentHeader, Frame, MapHeader } from '../../core/contract/calls.ts';
+import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type {
@@ -21,7 +22,7 @@ import { resizeTriangle } from '../../core/imaging/resample.ts';
 import { type Agreement, agreementOf } from '../../core/metrics/agreement.ts';
 import { flagsOf } from '../../core/metrics/flags.ts';
 import { lungCheck } from '../../core/metrics/lung-check.ts';
-import type { DeviceInfo, Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { ResultKey, ResultStore } from '../store/results.ts';
 import { ByteCache, MemoCache } from './byte-cache.ts';
 import { createImages, type FrameOf, type Images } from './images.ts';
@@ -57,6 +58,8 @@ interface Integral extends Convergence {
 export interface AnalysisOptions {
   engine: Engine;
   models: ModelCatalogue;
+  /** What gradients are computed on; asked anew for each explanation. By default the CPU. */
+  provider?: () => Promise<Provider>;
   /** null: nothing is kept from one session to the next. */
   store: ResultStore | null;
   app: ApplicationVersion;
@@ -98,13 +101,15 @@ export class Analysis {
   readonly images: Images = createImages();
   readonly #engine: Engine;
   readonly #models: ModelCatalogue;
+  readonly #provider: () => Promise<Provider>;
   readonly #store: ResultStore | null;
   readonly app: ApplicationVersion;
   readonly #finished = new ByteCache<Explanation>(EXPLANATION_BUDGET);
   readonly #outputs = new MemoCache<Float32Array>(OUTPUT_BUDGET, (output) => output.byteLength);
   readonly #lungs = new MemoCache<Float32Array>(LUNGS_BUDGET, (probability) => probability.byteLength);
 
-  constructor({ engine, models, store, app }: AnalysisOptions) {
+  constructor({ engine, models, provider, store, app }: AnalysisOptions) {
+    this.#provider = provider ?? (() => Promise.resolve('cpu'));
     this.#engine = engine;
     this.#models = models;
     this.#store = store;
@@ -200,18 +205,20 @@ export class Analysis {
     const [input, imageSha256, device] = await Promise.all([
       this.images.input(request, card.input),
       this.images.sha256(request.image),
-      this.#engine.device(),
+      this.#provider().then((provider) => this.#engine.device(provider, model.engine)),
     ]);
     const prediction = predictionOf(card, await this.#output(request, model));
     const target = targetOf(card, request.target, prediction);
     const parameters = parametersOf(card, request.baseline);
     const { scalar, baseline, frame } = request;
+    // The self-test's figures say how good the map is, not which map it is.
+    const computer = { ...device, selfTest: null };
     const key: ResultKey = {
       image: imageSha256,
       frame,
       model: card.sha256,
       parameters: sha256(
-        JSON.stringify([card.input, card.output, target.index, scalar, baseline, parameters, device]),
+        JSON.stringify([card.input, card.output, target.index, scalar, baseline, parameters, computer]),
       ),
       app: `${this.app.version} ${this.app.commit}`,
     };
@@ -222,10 +229,11 @@ export class Analysis {
     prepared: Prepared,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Frame<MapHeader>, Integral, undefined> {
-    const { model, input, target, parameters, request } = prepared;
+    const { model, input, target, parameters, request, device } = prepared;
     const { channels, height, width } = model.card.input;
     const job = {
       model: model.engine,
+      provider: device.provider,
       x: input,
       baseline: makeBaseline(request.baseline, input, model.card.input),
       target: target.index,

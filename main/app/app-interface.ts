@@ -1,5 +1,6 @@
 /** The seam between a host (Electron or browser) and what the app does: a host carries, the app answers. */
 import type { CallHandlers, StreamHandlers } from '../../core/contract/calls.ts';
+import type { Provider } from '../../core/contract/device.ts';
 
 /** What `createApp` answers. */
 export interface App {
@@ -39,6 +40,8 @@ export interface AppOptions {
   initialPaths: string[];
   /** One folder a model, each with its card. */
   modelsFolder: string;
+  /** What gradients are computed on in this session, whatever the settings say. */
+  device?: Provider;
   /** Where the app may write: per user, made when missing. */
   dataFolder: string;
   /** Starts the engine process; without it Node's `fork`. */

@@ -1,15 +1,19 @@
 /** What the window may ask, answered: the contract's calls and streams, and the bulk data beside them. */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
-import type { CallHandlers, StreamHandlers } from '../../core/contract/calls.ts';
+import type { CallHandlers, Frame, StreamHandlers, Streams } from '../../core/contract/calls.ts';
+import type { DeviceInfo } from '../../core/contract/device.ts';
 import { type ErrorKind, PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { EngineClient } from '../engine/client.ts';
+import { Devices } from '../engine/devices.ts';
 import { writeReport } from '../report/image-report.ts';
 import { openResultStore } from '../store/results.ts';
+import { readSettings, writeSettings } from '../store/settings.ts';
 import { Analysis, type ExplanationRequest } from './analysis.ts';
 import type { App, AppOptions } from './app-interface.ts';
 import { type FinishedReport, fetchBulk } from './bulk.ts';
 import { ByteCache } from './byte-cache.ts';
+import { DeviceChoice } from './device-choice.ts';
 import { listFolder } from './folders.ts';
 import { createLibrary } from './library.ts';
 import { openLog } from './log.ts';
@@ -26,8 +30,11 @@ export function createApp(options: AppOptions): App {
   const version = applicationVersion();
   const engine = spawnEngine === undefined ? new EngineClient() : new EngineClient(spawnEngine);
   const models = createModelCatalogue(modelFolders(modelsFolder));
-  const store = openResultStore(dataFolder, { warn: (message) => log.warn(message) });
-  const analysis = new Analysis({ engine, models, store, app: version });
+  const warn = (message: string): void => log.warn(message);
+  const store = openResultStore(dataFolder, { warn });
+  const devices = new Devices(spawnEngine);
+  const choice = new DeviceChoice(devices, options.device ?? readSettings(dataFolder, warn).device);
+  const analysis = new Analysis({ engine, models, provider: () => choice.current(), store, app: version });
   const library = createLibrary();
   const reports = new ByteCache<FinishedReport>(REPORTS_BUDGET);
   log.info({ host: host.kind, ...version }, 'started');
@@ -37,6 +44,12 @@ export function createApp(options: AppOptions): App {
     image: library.find(request.image),
   });
 
+  async function currentDevice(): Promise<DeviceInfo> {
+    const provider = await choice.current();
+    const [device, { selfTest }] = await Promise.all([engine.device(provider), devices.offer(provider)]);
+    return { ...device, selfTest };
+  }
+
   function reportCalled(id: string): FinishedReport {
     const report = reports.get(id);
     if (report !== undefined) return report;
@@ -44,7 +57,10 @@ export function createApp(options: AppOptions): App {
   }
 
   const calls: CallHandlers = {
-    'app.info': async () => ({ host: host.kind, ...version, device: await engine.device() }),
+    'app.info': async () => {
+      const device = await currentDevice();
+      return { host: host.kind, ...version, device, deviceRefused: choice.refused };
+    },
 
     'models.list': async () => {
       const { models: usable, refused } = await models.read();
@@ -55,6 +71,16 @@ export function createApp(options: AppOptions): App {
         })),
       );
       return { models: listed, refused };
+    },
+
+    'devices.list': async () => ({ devices: await devices.list() }),
+
+    'devices.use': async ({ provider }) => {
+      await choice.use(provider);
+      writeSettings(dataFolder, { device: provider }, warn);
+      const device = await currentDevice();
+      log.info({ device }, 'device chosen');
+      return device;
     },
 
     'files.choose': async () => {
@@ -100,22 +126,27 @@ export function createApp(options: AppOptions): App {
     },
   };
 
-  /** Writes how a computation ended; the image is named by its opaque identifier. */
-  async function* logged<T>(
+  /** Writes how a computation ended, and what computed it; the image is named by its opaque identifier. */
+  async function* logged<H extends Streams['review.explain' | 'review.compare'][1]>(
     what: string,
     { image, frame, model }: { image: string; frame: number; model: string },
-    frames: AsyncIterable<T>,
-  ): AsyncGenerator<T, void, undefined> {
+    frames: AsyncIterable<Frame<H>>,
+  ): AsyncGenerator<Frame<H>, void, undefined> {
     const began = performance.now();
     let outcome: ErrorKind | 'done' | 'left' = 'left';
+    let device: DeviceInfo | undefined;
     try {
-      yield* frames;
+      for await (const each of frames) {
+        if (each.header.type === 'assessment') ({ device } = each.header.result);
+        yield each;
+      }
       outcome = 'done';
     } catch (error) {
       outcome = toErrorReport(error).kind;
-      throw error;
+      throw await choice.afterFailure(error);
     } finally {
-      log.info({ image, frame, model, outcome, seconds: (performance.now() - began) / 1000 }, what);
+      const seconds = (performance.now() - began) / 1000;
+      log.info({ image, frame, model, outcome, seconds, device, deviceRefused: choice.refused }, what);
     }
   }
 

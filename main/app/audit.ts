@@ -1,5 +1,6 @@
 /** A run over many images, one explanation each, that picks up where an earlier run of the same kind stopped. */
 import { isDeepStrictEqual } from 'node:util';
+import type { Provider } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
@@ -15,6 +16,8 @@ export interface AuditRequest {
   card: ModelCard;
   lungsCard: ModelCard | null;
   journal: Journal;
+  /** What computes: results of another device do not stand in the same folder. */
+  provider: Provider;
 }
 
 export type AuditOutcome =
@@ -24,23 +27,23 @@ export type AuditOutcome =
   | { type: 'failed'; failure: RefusedFile };
 
 /** Errors after which the next image would fail the same way. */
-const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused']);
+const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused', 'device-refused']);
 
 /**
  * Yields one outcome an image, in their order; every result stands in the journal before it is yielded.
- * @throws PathlightError `bad-request` where the journal holds results of another model or other choices
+ * @throws PathlightError `bad-request` where the journal holds results of another model, other choices or another device
  */
 export async function* audit(
   analysis: Analysis,
-  { images, choices, card, lungsCard, journal }: AuditRequest,
+  { images, choices, card, lungsCard, journal, provider }: AuditRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<AuditOutcome, void, undefined> {
-  const wanted = wantedResults(choices, card, lungsCard, analysis.app.version);
+  const wanted = wantedResults({ choices, card, lungsCard, provider }, analysis.app.version);
   const stranger = journal.results.find((result) => !wanted.sameRun(result));
   if (stranger !== undefined) {
     throw new PathlightError(
       'bad-request',
-      `The folder already holds an audit of '${stranger.model.id}' (${stranger.model.sha256.slice(0, 12)}…), baseline ${stranger.baseline}, target ${stranger.target}, ${stranger.scalar}`,
+      `The folder already holds an audit of '${stranger.model.id}' (${stranger.model.sha256.slice(0, 12)}…), baseline ${stranger.baseline}, target ${stranger.target}, ${stranger.scalar}, computed on ${stranger.device.provider}`,
       'Name another folder with --out: the results of different runs are not mixed.',
     );
   }
@@ -99,16 +102,15 @@ function contentKey({ sha256, frame }: { sha256: string; frame: number }): strin
 }
 
 function wantedResults(
-  choices: AuditRequest['choices'],
-  card: ModelCard,
-  lungsCard: ModelCard | null,
+  { choices, card, lungsCard, provider }: Pick<AuditRequest, 'choices' | 'card' | 'lungsCard' | 'provider'>,
   version: string,
 ): { sameRun(result: ExplanationResult): boolean; current(result: ExplanationResult): boolean } {
   const parameters = parametersOf(card, choices.baseline);
   return {
-    /** Of this model and these choices: may stand in the same folder. */
+    /** Of this model, these choices and this kind of device: may stand in the same folder. */
     sameRun: (result) =>
       result.model.sha256 === card.sha256 &&
+      result.device.provider === provider &&
       result.scalar === choices.scalar &&
       result.baseline === choices.baseline &&
       result.target === (choices.target ?? card.decision?.positive ?? result.prediction.label),

@@ -1,11 +1,21 @@
 /** The shape of a result that comes back from a file. */
 import * as v from 'valibot';
+import { PROVIDERS } from '../../core/contract/device.ts';
 import { BASELINES, type ExplanationResult } from '../../core/contract/result.ts';
 
 const numbers = v.record(v.string(), v.number());
 const maybe = v.nullable(v.number());
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const modelReference = v.object({ id: v.string(), sha256: hash });
+
+const selfTest = v.object({
+  error: v.number(),
+  tolerance: v.number(),
+  rounding: v.number(),
+  roundingTolerance: v.number(),
+  nodes: v.number(),
+  fallbackNodes: v.number(),
+});
 
 const schema = v.object({
   image: v.object({ file: v.string(), frame: v.number(), sopInstanceUid: v.string(), sha256: hash }),
@@ -30,7 +40,13 @@ const schema = v.object({
   mapChange: maybe,
   evaluations: v.number(),
   converged: v.boolean(),
-  device: v.object({ provider: v.string(), threads: v.number(), runtime: v.string() }),
+  device: v.object({
+    provider: v.picklist(PROVIDERS),
+    name: v.optional(v.string(), ''),
+    threads: v.number(),
+    runtime: v.string(),
+    selfTest: v.optional(v.nullable(selfTest), null),
+  }),
   lungs: v.nullable(
     v.object({
       share: v.number(),

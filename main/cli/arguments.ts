@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { Scalar } from '../../core/attribution/model.ts';
+import { type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
 
 /** A mistake in what was typed: the message says which, and the command ends with exit code 2. */
@@ -31,6 +32,7 @@ export type Command =
       compare: boolean;
       out: string;
       models: string | null;
+      device: Provider;
       json: boolean;
     }
   | {
@@ -39,13 +41,15 @@ export type Command =
       choices: ExplanationChoices;
       out: string;
       models: string | null;
+      device: Provider;
       json: boolean;
     }
   /** The browser host reads its own options. */
   | { command: 'serve'; args: string[] }
+  | { command: 'devices'; json: boolean }
   | { command: 'model check'; file: string; json: boolean };
 
-const COMMANDS = ['explain', 'audit', 'serve', 'model check'] as const;
+const COMMANDS = ['explain', 'audit', 'serve', 'devices', 'model check'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 const SCALARS: readonly Scalar[] = ['logit', 'probability', 'log-probability'];
@@ -61,6 +65,7 @@ const explanation = {
   scalar: { type: 'string' },
   out: { type: 'string' },
   models: { type: 'string' },
+  device: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
 
@@ -78,6 +83,8 @@ export function parseCommand(words: readonly string[]): Command {
       return parseAudit(words.slice(1));
     case 'serve':
       return { command: 'serve', args: words.slice(1) };
+    case 'devices':
+      return parseDevices(words.slice(1));
     case 'model':
       if (second === 'check') return parseModelCheck(words.slice(2));
       if (second === '--help' || second === '-h') return { command: 'help', topic: 'model check' };
@@ -100,6 +107,7 @@ function parseExplain(words: string[]): Command {
     compare: values.compare === true,
     out: path.resolve(values.out ?? DEFAULT_OUT),
     models: folderOf(values.models),
+    device: oneOf('--device', values.device ?? 'cpu', PROVIDERS),
     json: values.json === true,
   };
 }
@@ -116,8 +124,16 @@ function parseAudit(words: string[]): Command {
     choices: choicesOf(values),
     out: path.resolve(values.out),
     models: folderOf(values.models),
+    device: oneOf('--device', values.device ?? 'cpu', PROVIDERS),
     json: values.json === true,
   };
+}
+
+function parseDevices(words: string[]): Command {
+  const { values, positionals } = parse(words, { ...help, json: { type: 'boolean' } } as const);
+  if (values.help === true) return { command: 'help', topic: 'devices' };
+  if (positionals.length > 0) throw new UsageError("'devices' takes no names");
+  return { command: 'devices', json: values.json === true };
 }
 
 function parseModelCheck(words: string[]): Command {

@@ -39,7 +39,7 @@ const FLAGGED_SIDE = 256;
 export async function audit(command: AuditCommand, terminal: Terminal): Promise<ExitCode> {
   const { err, signal } = terminal;
   const progress = createProgress(err);
-  return withSession(command.models, async (session) => {
+  return withSession(command, async (session) => {
     const card = await checkedCard(session, command.choices);
     const { images, refused, foreign } = await scan(
       session.library,
@@ -105,7 +105,7 @@ function takenOver({ resumed, copied }: AuditRun): string {
 }
 
 async function runAudit(
-  { choices, json, out: folder }: AuditCommand,
+  { choices, device: provider, json, out: folder }: AuditCommand,
   { out, err, signal }: Terminal,
   { analysis, models }: Session,
   card: ModelCard,
@@ -123,7 +123,8 @@ async function runAudit(
     );
   };
   show();
-  for await (const outcome of auditImages(analysis, { images, choices, card, lungsCard, journal }, signal)) {
+  const request = { images, choices, card, lungsCard, journal, provider };
+  for await (const outcome of auditImages(analysis, request, signal)) {
     if (outcome.type === 'failed') {
       run.failures.push(outcome.failure);
       progress.clear();

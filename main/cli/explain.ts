@@ -30,12 +30,12 @@ type ExplainCommand = Extract<Command, { command: 'explain' }>;
 const OVERLAY_MOST = 1536;
 
 /** Errors after which the next image would fail the same way. */
-const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused']);
+const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused', 'device-refused']);
 
 export async function explain(command: ExplainCommand, terminal: Terminal): Promise<ExitCode> {
   const { err, signal } = terminal;
   const progress = createProgress(err);
-  return withSession(command.models, async (session) => {
+  return withSession(command, async (session) => {
     await checkedCard(session, command.choices);
     const { images, refused, foreign } = await scan(
       session.library,

@@ -6,6 +6,7 @@ const EXPLANATION_OPTIONS = `  --model ID        the model to explain; explain: 
   --target LABEL    the label to explain; by default the card's positive one
   --scalar NAME     logit (default), probability or log-probability
   --models DIR      a folder of further models, one folder a model with its card.json
+  --device NAME     what computes the gradients: cpu (default), webgpu, cuda, dml or coreml; see 'pathlight devices'
   --json            print one result object a line
   -h, --help        print this
 `;
@@ -33,6 +34,12 @@ it explains the first.
 ${EXPLANATION_OPTIONS}
 ${EXIT_CODES}`,
   serve: '',
+  devices: `Usage: pathlight devices [--json]
+
+Lists what can compute gradients here. Each device is tried in a process of its own: its gradient of a small network must
+agree with the CPU's. Nothing is downloaded; docs/gpu.md says what to install.
+
+${EXIT_CODES}`,
   'model check': `Usage: pathlight model check FILE.onnx [--json]
 
 Says whether the model can be explained, and if not, why.
@@ -48,6 +55,7 @@ Usage: pathlight COMMAND [options]
   explain FILE-or-FOLDER ...           explain images: map, overlay, result and report of each
   audit FOLDER --model ID --out DIR    explain a whole folder: table, summary, flags
   serve [FILE-or-FOLDER ...]           open the workbench in the browser
+  devices                              list what can compute here, each after a self-test
   model check FILE.onnx                say whether a model can be explained
 
   COMMAND --help    the options of a command

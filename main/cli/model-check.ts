@@ -7,7 +7,7 @@ export async function modelCheck(
   { file, json }: Extract<Command, { command: 'model check' }>,
   { out }: Terminal,
 ): Promise<ExitCode> {
-  const support = await withSession(null, ({ engine }) => engine.check(file));
+  const support = await withSession({ models: null, device: 'cpu' }, ({ engine }) => engine.check(file));
   out.write(json ? `${JSON.stringify(support)}\n` : supportText(support));
   return support.explainable ? 0 : 1;
 }

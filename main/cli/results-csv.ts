@@ -36,6 +36,8 @@ const COLUMNS: readonly [name: string, cell: (result: ExplanationResult) => CsvC
   ['flags', ({ flags }) => flags.map(({ id }) => id).join(' ')],
   ['seconds', ({ seconds }) => seconds],
   ['provider', ({ device }) => device.provider],
+  ['device', ({ device }) => device.name],
+  ['device_error', ({ device }) => device.selfTest?.error ?? null],
   ['threads', ({ device }) => device.threads],
   ['runtime', ({ device }) => device.runtime],
   ['app_version', ({ app }) => app.version],

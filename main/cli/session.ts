@@ -1,4 +1,5 @@
 /** What a command works with, opened and closed as one. */
+import type { Provider } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
@@ -7,6 +8,7 @@ import { createLibrary, type Library, type LibraryImage } from '../app/library.t
 import { createModelCatalogue, modelFolders, type ModelCatalogue } from '../app/models.ts';
 import { applicationVersion } from '../app/root.ts';
 import { EngineClient } from '../engine/client.ts';
+import { Devices } from '../engine/devices.ts';
 import type { ExplanationChoices } from './arguments.ts';
 import type { Progress, ProgressOutput } from './progress.ts';
 
@@ -30,16 +32,23 @@ export interface Session {
 }
 
 /**
- * Runs `work` and ends the engine, however it ended. The command line keeps nothing of the user's images but what it was
+ * Runs `work` and ends the engine, however it ended; rejects with `device-refused` where the device cannot be used. The command line keeps nothing of the user's images but what it was
  * asked to write: it has no store.
  */
 export async function withSession<T>(
-  models: string | null,
+  { models, device }: { models: string | null; device: Provider },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
+  await new Devices().require(device);
   const engine = new EngineClient();
   const catalogue = createModelCatalogue(modelFolders(models));
-  const analysis = new Analysis({ engine, models: catalogue, store: null, app: applicationVersion() });
+  const analysis = new Analysis({
+    engine,
+    models: catalogue,
+    provider: () => Promise.resolve(device),
+    store: null,
+    app: applicationVersion(),
+  });
   try {
     return await work({ engine, models: catalogue, analysis, library: createLibrary() });
   } finally {

@@ -1,6 +1,7 @@
+import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
 import { fromErrorReport, PathlightError } from '../../core/contract/errors.ts';
 import type { EngineProcess } from '../app/app-interface.ts';
-import type { DeviceInfo, Engine, EngineMap, EngineModel, ExplainJob, ModelSupport } from './engine.ts';
+import type { Engine, EngineMap, EngineModel, ExplainJob, ModelSupport } from './engine.ts';
 import { FrameQueue } from './frame-queue.ts';
 import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
 import { forkEngine } from './spawn.ts';
@@ -34,8 +35,12 @@ export class EngineClient implements Engine {
     return this.#process?.pid ?? null;
   }
 
-  async device(): Promise<DeviceInfo> {
-    return this.#call({ call: 'device' });
+  async device(provider: Provider = 'cpu', model: EngineModel | null = null): Promise<DeviceInfo> {
+    return this.#call({ call: 'device', provider, model });
+  }
+
+  async probe(provider: Provider): Promise<DeviceOffer> {
+    return this.#call({ call: 'probe', provider });
   }
 
   async run(model: EngineModel, input: Float32Array): Promise<Float32Array> {
@@ -77,7 +82,7 @@ export class EngineClient implements Engine {
     await ended;
   }
 
-  #call<C extends 'device' | 'run' | 'check'>(
+  #call<C extends Exclude<EngineCall, 'explain'>>(
     request: EngineRequest & { call: C },
   ): Promise<EngineAnswers[C]> {
     return new Promise((resolve, reject) => {

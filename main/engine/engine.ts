@@ -2,6 +2,7 @@
 import type { IntegralFrame } from '../../core/attribution/integrated-gradients.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { ModelSupport } from '../../core/autodiff/index.ts';
+import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
 
 /** A model file that has been checked against its card (main/app/models.ts). */
 export interface EngineModel {
@@ -15,6 +16,8 @@ export interface EngineModel {
 
 export interface ExplainJob {
   model: EngineModel;
+  /** By default the CPU. */
+  provider?: Provider;
   /** Model input and baseline, each [elements], in the model's input units. */
   x: Float32Array;
   baseline: Float32Array;
@@ -29,19 +32,19 @@ export interface ExplainJob {
 /** After every batch. `map` is [elements], signed. */
 export type EngineMap = IntegralFrame;
 
-export interface DeviceInfo {
-  provider: string;
-  threads: number;
-  runtime: string;
-}
-
 /** `pathlight model check`. */
 export type { ModelSupport };
 
 /** Methods reject with PathlightError; when the process dies, every pending call rejects with kind `engine`. */
 export interface Engine {
-  device(): Promise<DeviceInfo>;
-  /** Runs the model once. @returns its named output, raw */
+  /**
+   * What computes the gradients of a model. A device other than the CPU has passed its self-test on that model, now or before;
+   * rejects with `device-refused` where it fails. Without a model the device is named, and nothing is tested.
+   */
+  device(provider?: Provider, model?: EngineModel | null): Promise<DeviceInfo>;
+  /** Tries a device on the fixture. May take the process down: for one that is thrown away. */
+  probe(provider: Provider): Promise<DeviceOffer>;
+  /** Runs the model once, on the CPU. @returns its named output, raw */
   run(model: EngineModel, input: Float32Array): Promise<Float32Array>;
   /** Integrated Gradients; the last item has `final: true`. Aborting stops it between two batches. */
   explain(job: ExplainJob, signal?: AbortSignal): AsyncIterableIterator<EngineMap>;

@@ -3,17 +3,20 @@
  * between two batches it answers what has come in, so that a score waits for a batch at most. A model that crashes the runtime
  * or eats the memory takes this process down, and nothing else.
  */
-import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { type InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { integratedGradients } from '../../core/attribution/integrated-gradients.ts';
-import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
+import { buildGradientModel, type GradientModel, type GradientOptions } from '../../core/autodiff/index.ts';
+import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { checkModel } from './check-model.ts';
 import type { EngineModel, ExplainJob } from './engine.ts';
 import { batchSizeFor, differentiableModel } from './gradient-model.ts';
 import { readCheckedModel } from './model-file.ts';
 import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
-import { device, floats, openSession, runSession, Sessions } from './sessions.ts';
+import { refusal, selfTest } from './self-test.ts';
+import { fixtureModel, fixtureOptions } from './self-test-fixture.ts';
+import { describeDevice, floats, openSession, runSession, Sessions } from './sessions.ts';
 
 interface Gradients {
   session: InferenceSession;
@@ -30,7 +33,9 @@ let lastExplanation: Promise<unknown> = Promise.resolve();
 function answerTo(request: EngineRequest, id: number): Promise<EngineAnswers[EngineCall]> {
   switch (request.call) {
     case 'device':
-      return Promise.resolve(device);
+      return device(request.provider, request.model);
+    case 'probe':
+      return probe(request.provider);
     case 'run':
       return run(request.model, request.input);
     case 'check':
@@ -62,22 +67,106 @@ async function run(model: EngineModel, input: Float32Array): Promise<Float32Arra
   });
 }
 
+/** Once a device and model for the life of this process. */
+const selfTests = new Map<string, Promise<SelfTest>>();
+
+async function device(provider: Provider, model: EngineModel | null): Promise<DeviceInfo> {
+  const described = await describeDevice(provider);
+  if (provider === 'cpu' || model === null) return { ...described, selfTest: null };
+  const key = `${provider} ${keyOf(model)}`;
+  const test = selfTests.get(key) ?? selfTestOf(provider, model);
+  selfTests.set(key, test);
+  try {
+    const outcome = await test;
+    const refused = refusal(nameOf(described), outcome, `model ${model.id}`);
+    if (refused !== null) throw refused;
+    return { ...described, selfTest: outcome };
+  } catch (error) {
+    // What was wrong with the file may be mended.
+    if (!(error instanceof PathlightError) || error.kind !== 'device-refused') selfTests.delete(key);
+    throw error;
+  }
+}
+
+async function selfTestOf(provider: Provider, model: EngineModel): Promise<SelfTest> {
+  // By the logit: a probability that has come to 0 or 1 has no gradient to compare.
+  return selfTest(
+    provider,
+    await readCheckedModel(model.file, model.sha256),
+    gradientOptions(model, 'logit'),
+  );
+}
+
+async function probe(provider: Provider): Promise<DeviceOffer> {
+  const described = await describeDevice(provider);
+  const offer: DeviceOffer = {
+    provider,
+    name: described.name,
+    available: false,
+    reason: '',
+    selfTest: null,
+  };
+  const backend = listSupportedBackends().find(({ name }) => name === provider);
+  if (backend === undefined) {
+    return { ...offer, name: '', reason: `it needs ${NEEDS[provider]}` };
+  }
+  try {
+    const test = await selfTest(provider, fixtureModel(), fixtureOptions);
+    const refused = refusal(nameOf(described), test, 'a test network');
+    return { ...offer, available: refused === null, reason: refused?.message ?? '', selfTest: test };
+  } catch (error) {
+    return { ...offer, name: '', reason: whyAbsent(toErrorReport(error).message) };
+  }
+}
+
+/** The systems for which onnxruntime-node is built with a provider. */
+const NEEDS: Readonly<Record<Provider, string>> = {
+  cpu: 'Linux, Windows or macOS',
+  webgpu: 'Windows, macOS or Linux on a PC (x64)',
+  cuda: 'Linux on a PC (x64) with an NVIDIA card',
+  dml: 'Windows',
+  coreml: 'macOS',
+};
+
+/** ONNX Runtime's usual words for a device that is not there, in the reader's; other words stay as they are. */
+function whyAbsent(message: string): string {
+  if (message.includes('WebGPU adapter')) {
+    return 'no graphics card with a driver for Vulkan, Direct3D 12 or Metal was found';
+  }
+  if (/Failed to load (shared )?library/.test(message)) {
+    return 'its libraries are not installed; docs/gpu.md says what to run';
+  }
+  return message;
+}
+
+function nameOf({ provider, name }: Omit<DeviceInfo, 'selfTest'>): string {
+  return name === '' ? provider : `${provider} (${name})`;
+}
+
+function gradientOptions(model: EngineModel, objective: ExplainJob['scalar']): GradientOptions {
+  return {
+    input: model.input.name,
+    output: model.output.name,
+    objective,
+    activation: model.output.activation,
+    inputShape: model.input.shape,
+  };
+}
+
 async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promise<void> {
-  const { model } = job;
+  const { model, provider = 'cpu' } = job;
   checkSize(model, job.x);
+  await device(provider, model);
   if (signal.aborted) throw new PathlightError('cancelled', 'Cancelled');
   const open = async (): Promise<Gradients> => {
     const graph = buildGradientModel(await readCheckedModel(model.file, model.sha256), {
-      input: model.input.name,
-      output: model.output.name,
-      objective: job.scalar,
-      activation: model.output.activation,
-      inputShape: model.input.shape,
+      ...gradientOptions(model, job.scalar),
+      kernels: provider === 'cpu' ? 'cpu' : 'gpu',
     });
-    const session = await openSession(graph.bytes, `the gradient graph of model ${model.id}`);
+    const session = await openSession(graph.bytes, `the gradient graph of model ${model.id}`, { provider });
     return { session, graph };
   };
-  await gradients.use(`${keyOf(model)} ${job.scalar}`, open, async ({ session, graph }) => {
+  await gradients.use(`${provider} ${keyOf(model)} ${job.scalar}`, open, async ({ session, graph }) => {
     const differentiable = differentiableModel(session, graph, job.target);
     const options = {
       gapTolerance: job.gapTolerance,

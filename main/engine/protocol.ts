@@ -1,9 +1,11 @@
 /** The messages between the engine's client and its process: structured clones, one reply or stream for each request. */
 import type { ErrorReport } from '../../core/contract/errors.ts';
-import type { DeviceInfo, EngineMap, EngineModel, ExplainJob, ModelSupport } from './engine.ts';
+import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
+import type { EngineMap, EngineModel, ExplainJob, ModelSupport } from './engine.ts';
 
 export type EngineRequest =
-  | { call: 'device' }
+  | { call: 'device'; provider: Provider; model: EngineModel | null }
+  | { call: 'probe'; provider: Provider }
   | { call: 'run'; model: EngineModel; input: Float32Array }
   | { call: 'explain'; job: ExplainJob }
   | { call: 'check'; file: string };
@@ -11,6 +13,7 @@ export type EngineRequest =
 /** What each call answers; `explain` answers with items, then with an end without a value. */
 export interface EngineAnswers {
   device: DeviceInfo;
+  probe: DeviceOffer;
   run: Float32Array;
   explain: undefined;
   check: ModelSupport;

@@ -1,30 +1,51 @@
 import os from 'node:os';
 import { env, InferenceSession } from 'onnxruntime-node';
+import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
-import type { DeviceInfo } from './engine.ts';
+import { deviceName } from './device-name.ts';
+
+// What goes wrong is thrown, too, and told to the reader; standard error is not the place for it.
+env.logLevel = 'fatal';
 
 /** Stated explicitly, because the bits of a result depend on it. */
 const threads = os.availableParallelism();
 
-export const device: DeviceInfo = {
-  provider: 'cpu',
-  threads,
-  runtime: `onnxruntime-node ${env.versions.node ?? ''}, Node ${process.versions.node}`,
-};
+export async function describeDevice(provider: Provider): Promise<Omit<DeviceInfo, 'selfTest'>> {
+  return {
+    provider,
+    name: await deviceName(provider),
+    threads,
+    runtime: `onnxruntime-node ${env.versions.node ?? ''}, Node ${process.versions.node}`,
+  };
+}
+
+export interface SessionChoices {
+  /** By default the CPU. */
+  provider?: Provider;
+  /** Writes what ran, where and how long, into a file whose path begins like this, when profiling is ended. */
+  profile?: string;
+}
 
 /**
  * @param bytes an ONNX file
  * @param name for the message of an error
- * @throws PathlightError `unsupported`: ONNX Runtime refuses the model
+ * @throws PathlightError `unsupported`: ONNX Runtime refuses the model, or has not got the provider
  */
-export async function openSession(bytes: Uint8Array, name: string): Promise<InferenceSession> {
+export async function openSession(
+  bytes: Uint8Array,
+  name: string,
+  { provider = 'cpu', profile }: SessionChoices = {},
+): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(bytes, {
-      executionProviders: ['cpu'],
+      executionProviders: [provider],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
       logSeverityLevel: 4,
+      // DirectML allocates by itself, and refuses a session that would.
+      ...(provider === 'dml' ? { enableMemPattern: false } : {}),
+      ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     });
   } catch (error) {
     throw new PathlightError(

@@ -20,14 +20,25 @@ export function engineEnvironment(): Record<string, string> {
   const own = Object.entries(process.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
-  return { ...Object.fromEntries(own), ORT_DISABLE_TELEMETRY: '1' };
+  return {
+    // NVIDIA's own switch: CUDA's libraries would round float32 to TensorFloat-32, which no gradient can be held to.
+    NVIDIA_TF32_OVERRIDE: '0',
+    ...Object.fromEntries(own),
+    ORT_DISABLE_TELEMETRY: '1',
+  };
 }
 
-/** Starts the engine as a child of this Node process. Electron's host passes a `spawnEngine` of its own (utilityProcess). */
-export function forkEngine(): EngineProcess {
-  const child = fork(engineEntry(), {
+/**
+ * Starts the engine as a child of this Node process. Electron's host passes a `spawnEngine` of its own (utilityProcess).
+ * @param environment what is set beside `engineEnvironment`
+ */
+export function forkEngine(
+  entry = engineEntry(),
+  environment: Readonly<Record<string, string>> = {},
+): EngineProcess {
+  const child = fork(entry, {
     serialization: 'advanced',
-    env: engineEnvironment(),
+    env: { ...engineEnvironment(), ...environment },
     // Flags of this process (a test runner's, a debugger's) are not the engine's.
     execArgv: [],
     // Standard output belongs to the command line's results.

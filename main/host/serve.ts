@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { createApp } from '../app/app.ts';
 import type { HostServices } from '../app/app-interface.ts';
@@ -17,6 +18,7 @@ Opens the files in a browser window; without any, the samples.
   --port N       the port on 127.0.0.1; default: any free one
   --no-open      open no window; print the address alone
   --models DIR   the folder of the models; default: the ones that Pathlight ships
+  --device NAME  what computes the gradients this time: cpu, webgpu, cuda, dml or coreml; default: as set in the window
   --json         print {"url": ...} instead of a sentence
 
 The address works once, for one browser. From another machine: ssh -L N:127.0.0.1:N server, with the same N on both sides.
@@ -44,6 +46,7 @@ async function run(args: string[]): Promise<number> {
     initialPaths: options.paths,
     modelsFolder: options.models,
     dataFolder: dataFolder(),
+    ...(options.device === undefined ? {} : { device: options.device }),
   });
   try {
     const rendererFolder = path.join(applicationRoot, 'out', 'renderer');
@@ -80,6 +83,7 @@ async function run(args: string[]): Promise<number> {
 interface Options {
   paths: string[];
   models: string;
+  device: Provider | undefined;
   port: number;
   open: boolean;
   json: boolean;
@@ -97,6 +101,14 @@ function readOptions(args: string[]): Options | null {
       'Give a number from 1 to 65535',
     );
   }
+  const device = PROVIDERS.find((provider) => provider === values.device);
+  if (values.device !== undefined && device === undefined) {
+    throw new PathlightError(
+      'bad-request',
+      `'${values.device}' is not a device`,
+      `The devices: ${PROVIDERS.join(', ')}`,
+    );
+  }
   const paths = positionals.length > 0 ? positionals : [path.join(applicationRoot, 'examples')];
   for (const given of [...paths, values.models]) {
     if (!existsSync(given)) throw new PathlightError('not-found', `There is no file or folder '${given}'`);
@@ -104,6 +116,7 @@ function readOptions(args: string[]): Options | null {
   return {
     paths: paths.map((given) => path.resolve(given)),
     models: path.resolve(values.models),
+    device,
     port,
     open: !values['no-open'],
     json: values.json,
@@ -119,6 +132,7 @@ function parse(args: string[]) {
         port: { type: 'string', default: '0' },
         'no-open': { type: 'boolean', default: false },
         models: { type: 'string', default: path.join(applicationRoot, 'models') },
+        device: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },

@@ -26,6 +26,7 @@ import type { AuditSummaryData, WrittenDocument } from './report-data.ts';
 import { section } from './section.ts';
 import { color, size } from './theme.ts';
 import {
+  deviceText,
   lungCheckLimits,
   lungMaskLimits,
   methodLimits,
@@ -177,10 +178,7 @@ function whatWasRun(data: AuditSummaryData): Fact[] {
           },
           {
             label: 'Device',
-            value: distinct(
-              results,
-              ({ device }) => `${device.provider}, ${device.threads} threads, ${device.runtime}`,
-            ),
+            value: distinct(results, ({ device }) => `${deviceText(device)}, ${device.runtime}`),
           },
         ]),
     { label: 'Time', value: `${duration(data.seconds)} for this run` },

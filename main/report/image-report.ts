@@ -12,7 +12,7 @@ import { identity, type Identity } from './patient.ts';
 import type { ReportData, WrittenDocument } from './report-data.ts';
 import { section } from './section.ts';
 import { color, size } from './theme.ts';
-import { missingCharacters, noticeOf } from './words.ts';
+import { deviceText, missingCharacters, noticeOf, selfTestText } from './words.ts';
 
 /** @returns the PDF; the same data give the same bytes */
 export async function writeReport(data: ReportData): Promise<WrittenDocument> {
@@ -103,10 +103,8 @@ function writeProvenance(paper: Paper, data: ReportData, who: Identity): void {
     { label: 'Pathlight', value: `version ${result.app.version}, commit ${stated(result.app.commit)}` },
     { label: 'Model SHA-256', value: result.model.sha256 },
     ...(result.lungs === null ? [] : [{ label: 'Lungs SHA-256', value: result.lungs.model.sha256 }]),
-    {
-      label: 'Device',
-      value: `${device.provider}, ${device.threads} ${device.threads === 1 ? 'thread' : 'threads'}`,
-    },
+    { label: 'Device', value: deviceText(device) },
+    ...(device.selfTest === null ? [] : [{ label: 'Self-test', value: selfTestText(device.selfTest) }]),
     { label: 'Runtime', value: stated(device.runtime) },
     { label: 'Computing time', value: duration(result.seconds) },
     {

@@ -1,7 +1,9 @@
 /** The sentences that both documents must say the same way. */
+import type { DeviceInfo, SelfTest } from '../../core/contract/device.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { BaselineName } from '../../core/contract/result.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
+import { percent, significant } from './numbers.ts';
 
 export const notADevice = 'Not a medical device; not for diagnosis.';
 
@@ -48,4 +50,20 @@ export function baselineDefinition(baseline: BaselineName, blurSigma: number | n
 /** @param missing code points as U+XXXX */
 export function missingCharacters(missing: readonly string[]): string {
   return `No font holds ${missing.join(', ')}: printed as the code in brackets.`;
+}
+
+export function deviceText({ provider, name, threads }: DeviceInfo): string {
+  const called = name === '' ? provider : `${provider} (${name})`;
+  return `${called}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+}
+
+/** How far the device's gradient of this model was from the CPU's, before the map was computed on it. */
+export function selfTestText(test: SelfTest): string {
+  const { error, tolerance, rounding, roundingTolerance, nodes, fallbackNodes } = test;
+  const elsewhere = fallbackNodes === 0 ? 'all on the device' : `${fallbackNodes} of them on the CPU`;
+  return (
+    `passed: its gradient of this model differed from the CPU\u2019s by ${significant(100 * error, 2)}\u00a0%, ` +
+    `where ${percent(tolerance)} is allowed; where they agree best by ${significant(100 * rounding, 2)}\u00a0%, ` +
+    `where ${percent(roundingTolerance)} is allowed; ${nodes} nodes, ${elsewhere}. The score and the lungs are the CPU\u2019s.`
+  );
 }

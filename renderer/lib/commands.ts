@@ -37,6 +37,7 @@ export const commands = {
   },
   nextModel: { label: 'Next model', group: 'Explain', keys: ['N'], run: (w) => w.nextModel() },
   nextTarget: { label: 'Next target', group: 'Explain', keys: ['T'], run: (w) => w.nextTarget() },
+  device: { label: 'Computing device', group: 'Explain', keys: ['C'], run: (w) => (w.dialog = 'device') },
   report: { label: 'Report', group: 'Explain', keys: ['Ctrl+P'], run: (w) => w.report() },
 
   overlay: {

@@ -1,5 +1,6 @@
 /** The whole window's state: what is open, what is shown, what is known of it, and what the reader set. */
 import type { AppInfo, Client, ModelListing } from '../../core/contract/calls.ts';
+import type { Provider } from '../../core/contract/device.ts';
 import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
@@ -20,7 +21,7 @@ export interface Notice {
 }
 
 export type PanelName = 'list' | 'answer' | 'baselines';
-export type DialogName = 'keys' | 'open' | 'model';
+export type DialogName = 'keys' | 'open' | 'model' | 'device';
 
 /** Reviews kept when the reader goes back and forth; each holds maps of four baselines. */
 const REVIEWS_KEPT = 24;
@@ -110,8 +111,9 @@ export class Workbench {
       this.modelId = this.models.find(({ explainable }) => explainable)?.id ?? this.models[0]?.id ?? null;
       this.#follow();
     });
-    const info = this.client.call('app.info', undefined).then((answer) => {
-      this.info = answer;
+    const info = this.#learnDevice().then((refused) => {
+      if (refused === null) return;
+      this.notice = { severity: 'failure', text: refused, advice: 'The CPU computes instead.', link: null };
     });
     try {
       await Promise.all([models, info, this.open(null)]);
@@ -236,11 +238,40 @@ export class Workbench {
     this.overlay.visible = true;
     const done = await review.explain(this.baseline);
     if (done && review === this.review && review.comparison !== 'done') await review.compare();
+    await this.#followDevice();
   }
 
   async compare(): Promise<void> {
     const { review } = this;
-    if (review !== null && this.explainable && review.comparison !== 'running') await review.compare();
+    if (review === null || !this.explainable || review.comparison === 'running') return;
+    await review.compare();
+    await this.#followDevice();
+  }
+
+  /** Rejects where the device is refused. Maps that were computed elsewhere are put away: they are asked for anew. */
+  async useDevice(provider: Provider): Promise<void> {
+    const device = await this.client.call('devices.use', { provider });
+    if (this.info !== null) this.info = { ...this.info, device, deviceRefused: null };
+    this.review?.cancel();
+    this.review = null;
+    this.#reviews.clear();
+    this.#follow();
+  }
+
+  /** @returns why it is not the device that was chosen; null where it is */
+  async #learnDevice(): Promise<string | null> {
+    this.info = await this.client.call('app.info', undefined);
+    return this.info.deviceRefused;
+  }
+
+  /** A device that fails while it computes is given up for the CPU by main. */
+  async #followDevice(): Promise<void> {
+    if (this.info === null || this.info.device.provider === 'cpu') return;
+    try {
+      await this.#learnDevice();
+    } catch (thrown) {
+      this.fail(thrown);
+    }
   }
 
   cancel(): void {

@@ -1,5 +1,6 @@
 /** The report of one image, read back by a reader that is not ours. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { DeviceInfo } from '../../core/contract/device.ts';
 import { writeReport } from '../../main/report/image-report.ts';
 import type { ReportData, WrittenDocument } from '../../main/report/report-data.ts';
 import { contentsOf, fontsOf, hasPoppler, infoOf, renderPage, textOf, wordsOf } from '../support/poppler.ts';
@@ -237,6 +238,30 @@ describe.skipIf(!poppler)('names', () => {
 });
 
 describe.skipIf(!poppler)('what must be said loudly', () => {
+  it('names the device that computed the map, and how it compared with the CPU', async () => {
+    const device: DeviceInfo = {
+      provider: 'cuda',
+      name: 'NVIDIA RTX A2000',
+      threads: 8,
+      runtime: 'onnxruntime-node 1.30.0',
+      selfTest: {
+        error: 3.1e-5,
+        tolerance: 0.01,
+        rounding: 4.2e-7,
+        roundingTolerance: 0.001,
+        nodes: 412,
+        fallbackNodes: 3,
+      },
+    };
+    const text = textOf(
+      (await writeReport(reportData({ result: explanation({ device }) }))).bytes,
+    ).replaceAll(/\s+/g, ' ');
+    expect(text).toContain('cuda (NVIDIA RTX A2000), 8 threads');
+    expect(text).toMatch(/differed from the CPU\u2019s by 0\.0031 %, where 1\.0 % is allowed/);
+    expect(text).toMatch(/agree best by 4\.2 × 10⁻⁵ %, where 0\.1 % is allowed/);
+    expect(text).toContain('412 nodes, 3 of them on the CPU');
+  });
+
   it('is that a map has not converged', async () => {
     const result = explanation({ ...convergence(1.388, 1.36, 0.21, false), flags: [flag] });
     const { bytes } = await writeReport(reportData({ result }));

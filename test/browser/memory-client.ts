@@ -7,6 +7,7 @@ import type {
   MapHeader,
   ModelListing,
 } from '../../core/contract/calls.ts';
+import type { DeviceInfo, DeviceOffer } from '../../core/contract/device.ts';
 import type { PathlightError } from '../../core/contract/errors.ts';
 import type { FrameHeader, ImageEntry, LibraryEvent } from '../../core/contract/library.ts';
 import type { BaselineName, Convergence, ExplanationResult, LungCheck } from '../../core/contract/result.ts';
@@ -109,6 +110,27 @@ const lungs: LungCheck = {
   model: { id: 'lungs', sha256: '1'.repeat(64) },
 };
 
+const offers: readonly DeviceOffer[] = [
+  { provider: 'cpu', name: 'Test CPU', available: true, reason: '', selfTest: null },
+  {
+    provider: 'webgpu',
+    name: 'Test GPU',
+    available: true,
+    reason: '',
+    selfTest: {
+      error: 2e-7,
+      tolerance: 1e-2,
+      rounding: 1e-7,
+      roundingTolerance: 1e-3,
+      nodes: 61,
+      fallbackNodes: 2,
+    },
+  },
+  { provider: 'cuda', name: '', available: false, reason: 'its libraries are not installed', selfTest: null },
+  { provider: 'dml', name: '', available: false, reason: 'this build does not have it', selfTest: null },
+  { provider: 'coreml', name: '', available: false, reason: 'this build does not have it', selfTest: null },
+];
+
 export class MemoryClient implements Client {
   /** What the next run does instead of ending well. */
   ending: 'converged' | 'not-converged' | PathlightError = 'converged';
@@ -122,6 +144,10 @@ export class MemoryClient implements Client {
   /** Whether runs wait for `advance` before each map. */
   stepwise = false;
   readonly requests: { name: string; request: unknown }[] = [];
+  /** What choosing a device fails with. */
+  deviceEnding: PathlightError | null = null;
+  deviceRefused: string | null = null;
+  device: DeviceInfo = { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'test', selfTest: null };
   #advance: (() => void) | null = null;
 
   /** Lets the run under way send its next map. */
@@ -131,14 +157,22 @@ export class MemoryClient implements Client {
   }
 
   call: Client['call'] = (name, request) => {
+    if (name === 'devices.use') {
+      if (this.deviceEnding !== null) return Promise.reject(this.deviceEnding);
+      const wanted = request as { provider: DeviceInfo['provider'] };
+      this.device = { ...this.device, ...offers.find(({ provider }) => provider === wanted.provider) };
+    }
     this.requests.push({ name, request });
     const answers: { [N in Parameters<Client['call']>[0]]: unknown } = {
       'app.info': {
         host: 'browser',
         version: '0',
         commit: '0',
-        device: { provider: 'cpu', threads: 2, runtime: 'test' },
+        device: this.device,
+        deviceRefused: this.deviceRefused,
       },
+      'devices.list': { devices: offers },
+      'devices.use': this.device,
       'models.list': {
         models: [card, { ...card, id: 'other', name: 'Other' }],
         refused: [{ folder: 'bad', reason: 'no card' }],
@@ -286,7 +320,7 @@ function resultOf(baseline: BaselineName): ExplanationResult {
     quadrature: 'nested-trapezoid',
     baseline,
     parameters: { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513, blurSigma: null },
-    device: { provider: 'cpu', threads: 2, runtime: 'test' },
+    device: { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'test', selfTest: null },
     lungs,
     flags: [],
     seconds: 1,

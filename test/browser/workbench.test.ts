@@ -325,6 +325,56 @@ describe('the window', () => {
     await expect.element(sheet).not.toBeInTheDocument();
   });
 
+  test('the devices: each with its self-test or why not; the chosen one is asked for and shown', async () => {
+    await open();
+    await userEvent.keyboard('e');
+    await expect.element(answer()).toMatchTextContent('Converged');
+    await expect.element(button('Computing device: CPU')).toBeVisible();
+    await userEvent.keyboard('c');
+    const sheet = page.getByRole('dialog', { name: 'Computing device' });
+    await expect.element(sheet).toMatchTextContent(/WebGPU\s*Test GPU/);
+    await expect
+      .element(sheet)
+      .toMatchTextContent('differs from the CPU’s by 2.0·10⁻⁵ %; at most 1 % is allowed');
+    await expect.element(sheet).toMatchTextContent('2 of 61 steps ran on the CPU');
+    await expect.element(sheet).toMatchTextContent('Not available: its libraries are not installed');
+    await expect.element(sheet.getByRole('radio', { name: /CUDA/ })).toBeDisabled();
+    await expect.element(button('Use CPU')).toBeDisabled();
+    (sheet.getByRole('radio', { name: /^CPU/ }).element() as HTMLElement).focus();
+    await userEvent.keyboard('{ArrowDown}{Enter}');
+    await expect.element(sheet).not.toBeInTheDocument();
+    expect(client.requests).toContainEqual({ name: 'devices.use', request: { provider: 'webgpu' } });
+    await expect.element(button('Computing device: WebGPU')).toBeVisible();
+    // What the CPU computed is put away.
+    await expect.element(page.getByText('Not explained yet')).toBeVisible();
+  });
+
+  test('a device that is refused says by how much it is wrong, and the choice stays', async () => {
+    const error = new PathlightError('device-refused', 'They differ by 3 %', 'Compute on the CPU.');
+    client.deviceEnding = error;
+    await open();
+    await userEvent.keyboard('c');
+    const sheet = page.getByRole('dialog', { name: 'Computing device' });
+    await sheet.getByRole('radio', { name: /WebGPU/ }).click();
+    await button('Use WebGPU').click();
+    await expect.element(sheet).toMatchTextContent('They differ by 3 %. Compute on the CPU.');
+    await expect.element(sheet.getByRole('radio', { name: /^CPU/ })).toBeChecked();
+    await userEvent.keyboard('{Escape}');
+    await expect.element(button('Computing device: CPU')).toBeVisible();
+  });
+
+  test('a device that fails a model while it computes is given up, visibly', async () => {
+    client.device = { ...client.device, provider: 'webgpu' };
+    client.ending = new PathlightError('device-refused', 'They differ by 3 %.', 'Press Explain again.');
+    await open();
+    await expect.element(button('Computing device: WebGPU')).toBeVisible();
+    client.device = { ...client.device, provider: 'cpu' };
+    client.deviceRefused = 'They differ by 3 %.';
+    await button('Explain').click();
+    await expect.element(answer()).toMatchTextContent('They differ by 3 %. Press Explain again.');
+    await expect.element(button('Computing device: CPU')).toHaveAttribute('title', 'They differ by 3 %.');
+  });
+
   test('a control used with the mouse gives the keyboard back to the image', async () => {
     await open();
     await expect.element(viewport()).toMatchTextContent('W 3000');

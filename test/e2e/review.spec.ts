@@ -223,6 +223,13 @@ test('every control has a name and enough contrast', async ({ app }) => {
   await picture(app, 'keys');
   const keys = await new AxeBuilder({ page }).analyze();
   expect(keys.violations).toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('c');
+  const devices = page.getByRole('dialog', { name: 'Computing device' });
+  await expect(devices.getByRole('radio', { name: /^CPU/ })).toBeChecked({ timeout: 30_000 });
+  await picture(app, 'devices');
+  const chosen = await new AxeBuilder({ page }).analyze();
+  expect(chosen.violations).toEqual([]);
 });
 
 test.describe('a folder with broken files', () => {

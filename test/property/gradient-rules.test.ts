@@ -97,6 +97,36 @@ describe('the gradient of every operator is the limit of its difference quotient
   }
 });
 
+/** The graph made of a GPU's kernels against the usual one, both on the CPU in float32. @returns whether they differ */
+async function checkGpuKernels(operator: string, form: OperatorCase): Promise<boolean> {
+  const random = seededRandom(`${operator} ${form.what}`);
+  const { bytes, point } = operatorModel(operator, form, 'float32', random);
+  const usual = differentiate(bytes);
+  const forGpu = differentiate(bytes, 'image', 'result', 'gpu');
+  if (Buffer.from(usual.bytes).equals(forGpu.bytes)) return false;
+  const weights = Array.from({ length: usual.outputCount }, () => 2 * random() - 1);
+  const gradientBy = async (model: GradientModel): Promise<Float64Array> => {
+    const session = await openSession(model.bytes);
+    const { gradient } = await evaluateGradient(session, model, 'float32', [point], [weights]);
+    await session.release();
+    return gradient;
+  };
+  const [expected, given] = [await gradientBy(usual), await gradientBy(forGpu)];
+  const scale = Math.max(...expected.map(Math.abs));
+  const apart = Math.max(...expected.map((slope, at) => Math.abs(slope - (given[at] ?? NaN))));
+  expect(apart, form.what).toBeLessThanOrEqual(1e-6 * scale);
+  return true;
+}
+
+describe('made of the kernels that GPUs have, the gradient is the same', () => {
+  const differing = ['Abs', 'Conv', 'LpNormalization', 'LpPool', 'GlobalLpPool', 'MaxPool', 'ReduceL1'];
+  it.each(cases)('%s', async (operator, forms) => {
+    let differ = 0;
+    for (const form of forms) if (await checkGpuKernels(operator, form)) differ += 1;
+    if (differing.includes(operator)) expect(differ).toBeGreaterThan(0);
+  });
+});
+
 /** Whether the operator has this form in an operator set, as ONNX Runtime sees it. */
 async function isValid(operator: string, form: OperatorCase, opset: number): Promise<boolean> {
   const { bytes, point } = operatorModel(operator, form, 'float32', seededRandom('probe'), { opset });

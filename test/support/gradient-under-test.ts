@@ -11,8 +11,13 @@ export interface Evaluation {
 }
 
 /** The gradient of the raw outputs of a model with one input [1, n] and one output [1, K]. */
-export function differentiate(bytes: Uint8Array, input = 'image', output = 'result'): GradientModel {
-  return buildGradientModel(bytes, { input, output, objective: 'logit', activation: 'none' });
+export function differentiate(
+  bytes: Uint8Array,
+  input = 'image',
+  output = 'result',
+  kernels: 'cpu' | 'gpu' = 'cpu',
+): GradientModel {
+  return buildGradientModel(bytes, { input, output, objective: 'logit', activation: 'none', kernels });
 }
 
 /** @param images one row each; @param weights of the outputs of each */

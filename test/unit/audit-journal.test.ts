@@ -2,8 +2,13 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ExplanationResult } from '../../core/contract/result.ts';
+import { Analysis } from '../../main/app/analysis.ts';
+import { audit } from '../../main/app/audit.ts';
 import { Journal } from '../../main/app/journal.ts';
 import { resultsCsv } from '../../main/cli/results-csv.ts';
+import { createModelCatalogue } from '../../main/app/models.ts';
+import { EngineClient } from '../../main/engine/client.ts';
+import { shippedCard } from '../support/engine-models.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
@@ -33,7 +38,7 @@ function resultOf(file: string): ExplanationResult {
     mapChange: 0.02,
     evaluations: 33,
     converged: true,
-    device: { provider: 'cpu', threads: 2, runtime: 'test' },
+    device: { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'test', selfTest: null },
     lungs: {
       share: 0.6,
       areaShare: 0.4,
@@ -95,6 +100,28 @@ describe('a journal', () => {
       kind: 'write-failed',
     });
   });
+});
+
+test('an audit does not go on with results of another device, and says which they are of', async () => {
+  const journal = await Journal.open(path.join(folder, 'devices', 'results.jsonl'));
+  const card = { ...shippedCard('pneumonia'), sha256: hash };
+  await journal.append(resultOf('a.dcm'));
+  const engine = new EngineClient();
+  const analysis = new Analysis({
+    engine,
+    models: createModelCatalogue([]),
+    store: null,
+    app: { version: '0.1.0', commit: 'unknown' },
+  });
+  const choices = { model: 'pneumonia', target: null, scalar: 'logit', baseline: 'black' } as const;
+  const request = { images: [], choices, card, lungsCard: null, journal };
+  const on = (provider: 'cpu' | 'webgpu') => audit(analysis, { ...request, provider }).next();
+  await expect(on('webgpu')).rejects.toMatchObject({
+    kind: 'bad-request',
+    message: expect.stringContaining('computed on cpu') as string,
+  });
+  expect(await on('cpu')).toEqual({ done: true, value: undefined });
+  await journal.close();
 });
 
 describe('the table of results', () => {

@@ -13,19 +13,21 @@ describe('a command line', () => {
       compare: false,
       out: path.resolve('pathlight-out'),
       models: null,
+      device: 'cpu',
       json: false,
     });
   });
 
   test('of explain with every option', () => {
     const words =
-      'explain x --model m --baseline blurred --target NORMAL --scalar probability --out o --models d --frame 3 --compare --json';
+      'explain x --model m --baseline blurred --target NORMAL --scalar probability --out o --models d --device webgpu --frame 3 --compare --json';
     expect(parseCommand(words.split(' '))).toMatchObject({
       choices: { model: 'm', baseline: 'blurred', target: 'NORMAL', scalar: 'probability' },
       frame: 2,
       compare: true,
       out: path.resolve('o'),
       models: path.resolve('d'),
+      device: 'webgpu',
       json: true,
     });
   });
@@ -37,6 +39,11 @@ describe('a command line', () => {
       choices: { model: 'm' },
       out: path.resolve('o'),
     });
+  });
+
+  test('of devices', () => {
+    expect(parseCommand(['devices'])).toEqual({ command: 'devices', json: false });
+    expect(parseCommand(['devices', '--json'])).toEqual({ command: 'devices', json: true });
   });
 
   test('of model check and serve', () => {
@@ -55,11 +62,14 @@ describe('a command line', () => {
     expect(parseCommand(words)).toEqual({ command: 'help', topic: null });
   });
 
-  test.each(['explain', 'audit', 'model check'] as const)('%s --help asks for its help', (topic) => {
-    expect(parseCommand([...topic.split(' '), '--help'])).toEqual({ command: 'help', topic });
-    expect(helpText(topic)).toContain(`Usage: pathlight ${topic} `);
-    expect(helpText(null)).toContain(`  ${topic} `);
-  });
+  test.each(['explain', 'audit', 'devices', 'model check'] as const)(
+    '%s --help asks for its help',
+    (topic) => {
+      expect(parseCommand([...topic.split(' '), '--help'])).toEqual({ command: 'help', topic });
+      expect(helpText(topic)).toContain(`Usage: pathlight ${topic} `);
+      expect(helpText(null)).toContain(`  ${topic} `);
+    },
+  );
 
   test.each([
     ['explian x', "There is no command 'explian'"],
@@ -67,6 +77,8 @@ describe('a command line', () => {
     ['explain x --colour red', "Unknown option '--colour'"],
     ['explain x --baseline pink', "--baseline is one of black, white, grey, blurred, not 'pink'"],
     ['explain x --scalar log', '--scalar is one of logit, probability, log-probability'],
+    ['explain x --device tpu', "--device is one of cpu, webgpu, cuda, dml, coreml, not 'tpu'"],
+    ['devices webgpu', "'devices' takes no names"],
     ['explain x --frame 0', '--frame is a whole number from 1'],
     ['explain x --frame 1.5', '--frame is a whole number from 1'],
     ['audit x --out o', "'audit' wants --model ID"],

@@ -115,7 +115,7 @@ describe('a flag is raised', () => {
     quadrature: 'nested-trapezoid',
     baseline: 'black',
     parameters: { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513, blurSigma: null },
-    device: { provider: 'cpu', threads: 1, runtime: '' },
+    device: { provider: 'cpu', name: 'Test CPU', threads: 1, runtime: '', selfTest: null },
     fx: 3,
     fb: 1,
     gap: 0.01,

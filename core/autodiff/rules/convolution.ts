@@ -29,7 +29,9 @@ function convGradient(g: Site): Value {
   const extent = kernel.map((size, axis) => (size - 1) * (dilations[axis] ?? 1));
   const spatial = sizes.map((_, axis) => axis + 2);
 
-  if (strides.every((stride) => stride === 1) || elementCount(kernel) === 1) {
+  // WebGPU's ConvTranspose is of one or two dimensions, and wrong for groups of several channels (onnxruntime 1.30).
+  const asConv = g.kernels === 'gpu' && (group > 1 || sizes.length > 2);
+  if (strides.every((stride) => stride === 1) || elementCount(kernel) === 1 || asConv) {
     // A stride of s on 1x1 kernels: dx is 0 between the places that were read.
     const spread = g.dilate(g.dy, spatial, strides);
     const before = extent.map((size, axis) => size - (begin[axis] ?? 0));

@@ -9,13 +9,13 @@ const square = (g: Site, value: Value): Value => g.mul(value, value);
 /** The greatest (least) input takes the gradient; those that tie share it. */
 function extreme(g: Site, index: number): Value {
   const winners = g.node.inputs.map((x) => g.asNumber(g.op('Equal', [x, g.y()])));
-  const count = winners.length === 1 ? g.number(1) : g.op('Sum', winners);
+  const count = winners.length === 1 ? g.number(1) : g.total(winners);
   return g.div(g.mul(g.dy, winners[index] ?? g.number(0)), count);
 }
 
 export const elementwise = {
   // d|x| = sign(x) dx
-  Abs: unary((g) => g.mul(g.dy, g.op('Sign', [g.x()]))),
+  Abs: unary((g) => g.mul(g.dy, g.sign(g.x()))),
   // d acos(x) = -dx / sqrt(1 - x²)
   Acos: unary((g) => g.neg(g.div(g.dy, g.op('Sqrt', [g.sub(g.number(1), square(g, g.x()))])))),
   // d acosh(x) = dx / sqrt(x² - 1)

@@ -119,7 +119,7 @@ export const normalization = {
     const axes = [axisOf(g.call, attribute.int(g.node, 'axis', -1), g.rank(g.x()))];
     const first = attribute.int(g.node, 'p', 2) === 1;
     const norm = first ? g.sum(g.op('Abs', [g.x()]), axes) : g.op('Sqrt', [g.sum(g.mul(g.x(), g.x()), axes)]);
-    const slope = first ? g.op('Sign', [g.x()]) : g.y();
+    const slope = first ? g.sign(g.x()) : g.y();
     const zero = g.number(0);
     const share = g.where(g.op('Equal', [norm, zero]), zero, g.op('Reciprocal', [norm]));
     return g.mul(share, g.sub(g.dy, g.mul(slope, g.sum(g.mul(g.dy, g.y()), axes))));

@@ -2,7 +2,7 @@
 import * as attribute from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/builder.ts';
 import { filled } from '../../onnx/builder.ts';
-import { elementCount, tensor } from '../../onnx/tensor.ts';
+import { elementCount, integers, scalar, tensor } from '../../onnx/tensor.ts';
 import type { Windows } from '../../onnx/window.ts';
 import { windows } from '../../onnx/window.ts';
 import type { Rule } from '../rule.ts';
@@ -104,7 +104,7 @@ function sumOverWindows(g: Site, pool: Windows, dy: Value): Value {
 
 /** y = (sum |x|^p)^(1/p): dx = sign(x) |x|^(p-1) sum(dy y^(1-p)) over the windows that hold it; 0 where all of a window is 0. */
 function powerGradient(g: Site, exponent: number, spread: (value: Value) => Value): Value {
-  const sign = g.op('Sign', [g.x()]);
+  const sign = g.sign(g.x());
   if (exponent === 1) return g.mul(sign, spread(g.dy));
   const power = (value: Value, by: number): Value => (by === 1 ? value : g.op('Pow', [value, g.number(by)]));
   const isZero = g.op('Equal', [g.y(), g.number(0)]);
@@ -124,8 +124,9 @@ function globalMaxPoolGradient(g: Site): Value {
   return g.reshapeLike(g.mul(winner, g.reshape(g.dy, [images, channels, 1])), g.x());
 }
 
-/** dy goes to the element that the pool itself reports as greatest. */
+/** dy goes to the element that the pool itself reports as greatest: the first of equals. */
 function maxPoolGradient(g: Site): Value {
+  if (g.kernels === 'gpu') return maxPoolGradientByComparison(g);
   const flat = g.integers([-1]);
   const indices = g.op('Reshape', [g.graph.output(g.node, 1), flat]);
   const updates = g.op('Reshape', [g.dy, flat]);
@@ -133,6 +134,56 @@ function maxPoolGradient(g: Site): Value {
   const zeros = g.op('Reshape', [g.zerosLike(g.x()), flat]);
   const scattered = g.op('ScatterElements', [zeros, indices, updates], { axis: 0, reduction: 'add' });
   return g.op('Reshape', [scattered, shape]);
+}
+
+/** The least float32. */
+const LOWEST = -(2 - 2 ** -23) * 2 ** 127;
+
+/** The same without indices, which WebGPU's pool does not report: dy goes to the first element of its window that equals y. */
+function maxPoolGradientByComparison(g: Site): Value {
+  const sizes = g.sizes(g.x(), 2);
+  const { kernel, strides, dilations, begin, output } = poolWindows(g, sizes);
+  const spatial = sizes.map((_, axis) => axis + 2);
+  const type = g.graph.type(g.x());
+  const extent = kernel.map((size, axis) => (size - 1) * (dilations[axis] ?? 1));
+  const stretched = output.map((count, axis) => count * (strides[axis] ?? 1));
+  const reached = stretched.map((size, axis) => size - (strides[axis] ?? 1) + (extent[axis] ?? 0) + 1);
+  const end = reached.map((size, axis) => size - (sizes[axis] ?? 1) - (begin[axis] ?? 0));
+  const around = (sides: readonly number[]): number[] => [0, 0, ...sides];
+
+  // One row an image and channel; the elements of a window become its channels, in the order in which the pool reads them.
+  const rows = g.reshape(g.x(), ['batch', 1, ...sizes]);
+  const pads = g.integers([...around(begin), ...around(end)]);
+  const padded = g.op('Pad', [rows, pads, g.constant(scalar(type, LOWEST))]);
+  const places = offsetsIn(kernel).map((offset) => {
+    const starts = offset.map((at, axis) => at * (dilations[axis] ?? 1));
+    const ends = starts.map((start, axis) => start + (stretched[axis] ?? 1) - (strides[axis] ?? 1) + 1);
+    return g.slice(padded, spatial, starts, ends, strides);
+  });
+  const ofWindow = (value: Value): Value => g.reshape(value, ['batch', 1, ...output]);
+  const greatest = g.asNumber(g.op('Equal', [g.op('Concat', places, { axis: 1 }), ofWindow(g.y())]));
+  const earlier = g.op('CumSum', [greatest, g.constant({ ...integers([1]), shape: [] })], { exclusive: 1 });
+  const first = g.mul(greatest, g.op('Relu', [g.sub(g.number(1), earlier)]));
+
+  // Every element gets the sum of what the windows that hold it give to its place in them.
+  const given = g.dilate(g.mul(first, ofWindow(g.dy)), spatial, strides);
+  const lacking = extent.map((size, axis) => size + 1 - (strides[axis] ?? 1));
+  const spread = g.pad(given, around(extent), around(lacking));
+  const count = places.length;
+  const back = new Float32Array(count * count);
+  for (let place = 0; place < count; place++) back[place * count + (count - 1 - place)] = 1;
+  const weights = g.constant(tensor(type, [1, count, ...kernel], back));
+  const summed = g.op('Conv', [spread, weights], { kernel_shape: kernel, dilations });
+  const inside = g.pad(summed, around(begin.map((size) => -size)), around(end.map((size) => -size)));
+  return g.reshapeLike(inside, g.x());
+}
+
+/** All places in a window, the last axis fastest. */
+function offsetsIn(kernel: readonly number[]): number[][] {
+  return kernel.reduce<number[][]>(
+    (offsets, size) => offsets.flatMap((offset) => Array.from({ length: size }, (_, at) => [...offset, at])),
+    [[]],
+  );
 }
 
 /** Where a pool pads by itself, ONNX Runtime leaves dilations out, and centres windows that lie apart; ONNX does neither. */

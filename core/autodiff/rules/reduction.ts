@@ -37,7 +37,7 @@ export const reduction = {
       }),
     undefined,
   ),
-  ReduceL1: unary((g) => g.mul(spread(g, g.dy), g.op('Sign', [g.x()]))),
+  ReduceL1: unary((g) => g.mul(spread(g, g.dy), g.sign(g.x()))),
   // x / y, and 0 where all elements are 0
   ReduceL2: unary((g) => {
     const y = spread(g, g.y());

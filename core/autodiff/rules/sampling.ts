@@ -47,7 +47,7 @@ function reflected(g: Site, at: Value, size: number, alignCorners: boolean): { a
   const beyond = g.sub(turned, g.number(range));
   return {
     at: g.sub(g.number(low + range), g.op('Abs', [beyond])),
-    slope: g.neg(g.mul(g.op('Sign', [from]), g.op('Sign', [beyond]))),
+    slope: g.neg(g.mul(g.sign(from), g.sign(beyond))),
   };
 }
 

@@ -5,7 +5,8 @@ export const info: AppInfo = {
   host: 'browser',
   version: '0.1.0',
   commit: 'unknown',
-  device: { provider: 'cpu', threads: 2, runtime: 'onnxruntime 1.30.0' },
+  device: { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'onnxruntime 1.30.0', selfTest: null },
+  deviceRefused: null,
 };
 
 const absent = (): Promise<never> => Promise.reject(new PathlightError('unsupported', 'Not in this test'));
@@ -19,6 +20,8 @@ export function handlers(given: { calls?: Partial<CallHandlers>; streams?: Parti
     calls: {
       'app.info': () => Promise.resolve(info),
       'models.list': absent,
+      'devices.list': absent,
+      'devices.use': absent,
       'files.choose': absent,
       'files.list': absent,
       'review.predict': absent,

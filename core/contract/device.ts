@@ -1,0 +1,42 @@
+/** What gradients are computed on, and how far it may be trusted. */
+
+/** ONNX Runtime's execution providers that Pathlight uses; docs/gpu.md says what each of them needs. */
+export const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
+/** A device's scores and gradient beside the CPU's, for the same points of the same model; relative L2 distances. */
+export interface SelfTest {
+  /** Of the gradients, the median over the points. Rounding alone makes some of it, where a ReLU falls to its other side. */
+  error: number;
+  /** What it may not exceed. */
+  tolerance: number;
+  /** Of the gradients where they agree best, and of the raw outputs where they agree least: rounding without such jumps. */
+  rounding: number;
+  roundingTolerance: number;
+  /** Nodes that ran, and how many of them ran on the CPU all the same. */
+  nodes: number;
+  fallbackNodes: number;
+}
+
+export interface DeviceInfo {
+  provider: Provider;
+  /** The device as the system names it; empty where it does not say. */
+  name: string;
+  /** Threads of the CPU's part. */
+  threads: number;
+  runtime: string;
+  /** Of the model in hand where one is; null on the CPU, which is what devices are held against. */
+  selfTest: SelfTest | null;
+}
+
+/** A provider as it is offered. */
+export interface DeviceOffer {
+  provider: Provider;
+  name: string;
+  /** Found, and its self-test passed on the fixture. */
+  available: boolean;
+  /** Why not; empty where it is. */
+  reason: string;
+  /** On the fixture; null where it did not come to that. */
+  selfTest: SelfTest | null;
+}
