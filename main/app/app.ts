@@ -162,7 +162,7 @@ export function createApp(options: AppOptions): App {
         request,
       ),
     async close() {
-      await engine.close();
+      await Promise.all([engine.close(), devices.close()]);
       store.close();
       log.info('closed');
     },

@@ -18,8 +18,9 @@ const patienceMilliseconds = 120_000;
 
 export class Devices {
   readonly #spawn: (() => EngineProcess) | undefined;
-  /** The good ones; what is not there may be installed, and is looked for again. */
-  readonly #found = new Map<Provider, DeviceOffer>();
+  /** Those found, and those being tried; what is not there may be installed, and is looked for again. */
+  readonly #offers = new Map<Provider, Promise<DeviceOffer>>();
+  readonly #trying = new Set<EngineClient>();
 
   /** @param spawn starts an engine process; Node's `fork` by default */
   constructor(spawn?: () => EngineProcess) {
@@ -32,10 +33,10 @@ export class Devices {
   }
 
   async offer(provider: Provider): Promise<DeviceOffer> {
-    const before = this.#found.get(provider);
-    if (before !== undefined) return before;
-    const offer = provider === 'cpu' ? await processor() : await this.#probe(provider);
-    if (offer.available) this.#found.set(provider, offer);
+    const asked = this.#offers.get(provider) ?? (provider === 'cpu' ? processor() : this.#probe(provider));
+    this.#offers.set(provider, asked);
+    const offer = await asked;
+    if (!offer.available) this.#offers.delete(provider);
     return offer;
   }
 
@@ -51,8 +52,14 @@ export class Devices {
     }
   }
 
+  /** Ends what is being tried. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#trying].map((engine) => engine.close()));
+  }
+
   async #probe(provider: Provider): Promise<DeviceOffer> {
     const engine = this.#spawn === undefined ? new EngineClient() : new EngineClient(this.#spawn);
+    this.#trying.add(engine);
     let impatience: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const seconds = patienceMilliseconds / 1000;
@@ -70,6 +77,7 @@ export class Devices {
       return { provider, name: '', available: false, reason, selfTest: null };
     } finally {
       clearTimeout(impatience);
+      this.#trying.delete(engine);
       await engine.close();
     }
   }

@@ -205,6 +205,15 @@ describe('a device with a wrong kernel', () => {
   });
 });
 
+test('a device that is being tried is given up with the rest', async () => {
+  const devices = new Devices();
+  const offers = devices.list();
+  await devices.close();
+  expect((await offers).filter(({ available }) => available).map(({ provider }) => provider)).toEqual([
+    'cpu',
+  ]);
+});
+
 describe('devices that are not there', () => {
   test('are named with the reason, and the CPU is', async () => {
     const offers = await new Devices(() =>
