@@ -484,7 +484,9 @@ export const inferences = {
   Pad: (call) => {
     const { type, shape } = input(call, 0);
     const { begin, end } = padding(call);
-    return [{ type, shape: shape.map((size, axis) => size + (begin[axis] ?? 0) + (end[axis] ?? 0)) }];
+    const padded = shape.map((size, axis) => size + (begin[axis] ?? 0) + (end[axis] ?? 0));
+    if (padded.some((size) => size < 0)) throw malformed(call, 'it cuts off more than there is');
+    return [{ type, shape: padded }];
   },
   Pow: arithmetic,
   RMSNormalization: like,

@@ -71,7 +71,10 @@ function readNodeTest(name: string): NodeTest | string {
   const bytes = readFileSync(path.join(folder, 'model.onnx'));
   const model = readModel(bytes);
   const { inputs, outputs, nodes } = model.graph;
-  const untyped = [...inputs, ...outputs].find(({ type }) => type === null);
+  // Models of 16 bits are computed in float32: their gradient is not that of what ONNX Runtime makes of the file.
+  const untyped = [...inputs, ...outputs].find(
+    ({ type, typeName }) => type === null || typeName.endsWith('float16'),
+  );
   if (untyped !== undefined) return `it takes or gives ${untyped.typeName}`;
   if (nodes.some(hasUntypedSubgraph)) return 'one of its sub-graphs states no types';
   const foreign = nodes.find(({ domain }) => domain !== '');

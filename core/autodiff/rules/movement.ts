@@ -85,10 +85,11 @@ function padGradient(g: Site): Value {
     const after = end[axis] ?? 0;
     if (before === 0 && after === 0) return;
     const size = g.size(g.x(), axis);
-    limitTable(g, size * (size + before + after));
-    const source = paddingSource(mode, size, before, after);
-    const takes = Array.from({ length: size }, (_, at) => source.map((from) => Number(from === at)));
-    dx = alongAxis(g, takes, dx, axis);
+    const count = size + before + after;
+    limitTable(g, size * count);
+    const takes = new Float64Array(size * count);
+    paddingSource(mode, size, before, after).forEach((from, at) => (takes[from * count + at] = 1));
+    dx = alongAxis(g, size, takes, dx, axis);
   });
   return dx;
 }

@@ -27,29 +27,28 @@ interface Axis {
   end: number;
 }
 
-/** Rows of [output][input] weights of one axis (ONNX Operators.md, Resize). */
-function samplingWeights(axis: Axis, sampling: Sampling): number[][] {
+/** How much of each output every sample takes part in: [from, to] weights of one axis (ONNX Operators.md, Resize). */
+function samplingWeights(axis: Axis, sampling: Sampling): Float64Array {
   const { from, to } = axis;
-  return Array.from({ length: to }, (_, index) => {
-    const row = new Array<number>(from).fill(0);
-    const place = (at: number): number => Math.min(Math.max(at, 0), from - 1);
+  const weights = new Float64Array(from * to);
+  for (let index = 0; index < to; index++) {
     const give = (at: number, weight: number): void => {
-      row[place(at)] = (row[place(at)] ?? 0) + weight;
+      const place = Math.min(Math.max(at, 0), from - 1) * to + index;
+      weights[place] = (weights[place] ?? 0) + weight;
     };
     const at = sourceOf(index, axis, sampling.transformation);
     // Beyond the image stands a constant, which no pixel takes part in.
-    const beyond = sampling.transformation === 'tf_crop_and_resize' && (at < 0 || at > from - 1);
-    if (beyond) return row;
+    if (sampling.transformation === 'tf_crop_and_resize' && (at < 0 || at > from - 1)) continue;
     if (sampling.mode === 'nearest') {
       give(nearest(at, sampling.nearest), 1);
-      return row;
+      continue;
     }
     const taps = tapsAround(at, axis, sampling);
     const used = sampling.excludeOutside ? taps.filter((tap) => tap.at >= 0 && tap.at < from) : taps;
     const total = used.reduce((sum, { weight }) => sum + weight, 0);
     for (const tap of used) give(tap.at, tap.weight / total);
-    return row;
-  });
+  }
+  return weights;
 }
 
 /** The samples that are mixed at a place, each with its weight. */
@@ -126,17 +125,11 @@ function axesOf(g: Site): Axis[] {
   });
 }
 
-/** Multiplies the matrix [a, b] with one axis of size b of a value. */
-export function alongAxis(
-  g: Site,
-  matrix: readonly (readonly number[])[],
-  value: Value,
-  axis: number,
-): Value {
+/** Multiplies a matrix [rows, n] with one axis of size n of a value. */
+export function alongAxis(g: Site, rows: number, matrix: Float64Array, value: Value, axis: number): Value {
   const sizes = g.dimensions(value);
-  const rows = matrix.length;
-  const columns = matrix[0]?.length ?? 0;
-  const weights = g.constant(tensor(g.graph.type(value), [rows, columns], matrix.flat()));
+  const columns = matrix.length / rows;
+  const weights = g.constant(tensor(g.graph.type(value), [rows, columns], matrix));
   if (axis === sizes.length - 1) return g.op('MatMul', [value, g.transposed(weights)]);
   const after = elementCount(g.sizes(value, axis + 1));
   const product = g.op('MatMul', [weights, g.reshape(value, ['batch', columns, after])]);
@@ -163,12 +156,9 @@ function resizeGradient(g: Site): Value {
     // The same of each axis, where it is antialiased.
     const copied = own.scale === 1 || sampling.antialias;
     if (from[axis] === to[axis] && copied && whole) return;
-    limitTable(g, own.from * own.to);
-    const weights = samplingWeights({ ...own, from: g.size(g.x(), axis), to: g.size(g.y(), axis) }, sampling);
-    const transposed = Array.from({ length: own.from }, (_, source) =>
-      weights.map((row) => row[source] ?? 0),
-    );
-    dx = alongAxis(g, transposed, dx, axis);
+    const table = { ...own, from: g.size(g.x(), axis), to: g.size(g.y(), axis) };
+    limitTable(g, table.from * table.to);
+    dx = alongAxis(g, table.from, samplingWeights(table, sampling), dx, axis);
   });
   return dx;
 }
