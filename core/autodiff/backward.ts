@@ -9,8 +9,12 @@ import type { Node } from '../onnx/graph.ts';
 import { nodeName, operatorName } from '../onnx/graph.ts';
 import { isFloat } from '../onnx/tensor.ts';
 import type { DifferentiableRule } from './rule.ts';
+import { unary } from './rule.ts';
 import { ruleOf } from './rules/index.ts';
 import { type KernelSet, Site, sumOf } from './site.ts';
+
+/** Of nodes whose derivative is taken as 1 (Node.straightThrough). */
+const straightThrough = unary((g) => g.dy);
 
 interface Step {
   readonly node: Node;
@@ -34,7 +38,7 @@ export function planBackward(graph: GraphBuilder, input: Value, output: Value): 
   const consumed = new Set([output, ...graph.nodes.flatMap(({ inputs }) => inputs)]);
   for (const node of graph.nodes) {
     if (!useful.has(node) || !node.inputs.some((name) => active.has(name))) continue;
-    const rule = ruleOf(node.operator);
+    const rule = node.straightThrough === true ? straightThrough : ruleOf(node.operator);
     const obstruct = (reason: string): void => {
       obstacles.push({ operator: operatorName(node), node: nodeName(node), reason });
     };

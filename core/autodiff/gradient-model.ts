@@ -14,7 +14,8 @@ import { appendBackward, planBackward } from './backward.ts';
 import { foldScales } from './fold-scales.ts';
 import type { Activation } from './objective.ts';
 import { appendObjective } from './objective.ts';
-import type { Ends, Opened } from './opening.ts';
+import type { Ends } from './ends.ts';
+import type { Opened } from './opening.ts';
 import { describeObstacles, openModel } from './opening.ts';
 import type { KernelSet } from './site.ts';
 
@@ -45,6 +46,8 @@ export interface GradientModel {
   readonly outputCount: number;
   /** Of one evaluation: score and gradient. */
   readonly cost: Cost;
+  /** What readers of the results should know of how the model was read: one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -52,7 +55,7 @@ export interface GradientModel {
  * @throws PathlightError one error that names everything that stands in the way, before anything runs
  */
 export function buildGradientModel(model: Uint8Array, options: GradientOptions): GradientModel {
-  const { irVersion, opset, ...content } = readModel(model);
+  const { irVersion, opset, ...content } = readModel(model, options.externalFiles);
   const opened = openModel({ irVersion, opset, ...content }, options);
   if (opened.obstacles.length > 0) {
     throw new PathlightError(
@@ -109,11 +112,12 @@ export function buildGradientModel(model: Uint8Array, options: GradientOptions):
     inputShape: shape,
     outputCount: count,
     cost: costOf(graph, part.nodes, ends),
+    notes: opened.notes,
   };
 }
 
 /** The version of ONNX's file format that came with operator set 17. */
-const OLDEST_IR = 8;
+export const OLDEST_IR = 8;
 
 function asMatrix({ graph, batch }: Opened, output: Value): Value {
   if (graph.rank(output) === 2) return output;
@@ -129,7 +133,7 @@ function unusedName(graph: GraphBuilder, wanted: string): string {
 }
 
 /** What the outputs depend on, and nothing else. */
-function live(graph: GraphBuilder, outputs: readonly Value[]): Pick<Graph, 'nodes' | 'constants'> {
+export function live(graph: GraphBuilder, outputs: readonly Value[]): Pick<Graph, 'nodes' | 'constants'> {
   const wanted = new Set(outputs);
   const nodes: Node[] = [];
   for (const node of graph.nodes.toReversed()) {

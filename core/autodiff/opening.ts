@@ -3,19 +3,16 @@ import { PathlightError } from '../contract/errors.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Obstacle } from '../onnx/forward.ts';
 import { readForward } from '../onnx/forward.ts';
-import type { Declaration, Model, Node } from '../onnx/graph.ts';
-import { operatorName } from '../onnx/graph.ts';
-import { OLDEST_OPSET } from '../onnx/upgrade.ts';
+import { inlineFunctions } from '../onnx/functions.ts';
+import type { Declaration, Model } from '../onnx/graph.ts';
+import { nodeName, operatorName } from '../onnx/graph.ts';
+import { NEWEST_OPSET, OLDEST_OPSET } from '../onnx/upgrade.ts';
 import type { Plan } from './backward.ts';
 import { planBackward } from './backward.ts';
-import { ruleOf } from './rules/index.ts';
-
-export interface Ends {
-  readonly input: string;
-  readonly output: string;
-  /** Shape of one image, without the batch axis: for models that leave their image size open. */
-  readonly inputShape?: readonly number[];
-}
+import type { Ends } from './ends.ts';
+import { adaptEnds, heldTensors } from './ends.ts';
+import { replacementOf } from './fused/index.ts';
+import { refusal } from './refusals.ts';
 
 export interface Opened {
   /** The forward graph; complete where there are no obstacles. */
@@ -26,20 +23,28 @@ export interface Opened {
   readonly batch: 'dynamic' | number;
   /** Shape of one image. */
   readonly shape: readonly number[];
+  /** What readers of the results should know of how the model was read: one sentence each. */
+  readonly notes: readonly string[];
+  /** Bytes that the gradient of one image takes, estimated: the weights, and every value that the way back may need. */
+  readonly memory: number;
 }
+
+/** What one image may take. */
+const MEMORY_BUDGET = 8 * 2 ** 30;
 
 /** Two sizes that no exporter would write into a model by chance: what differs between them depends on the batch. */
 const PROBES = [7, 11] as const;
 
-/** @throws PathlightError where the model contradicts itself, or input and output do not exist */
-export function openModel(model: Model, ends: Ends): Opened {
-  if (model.opset < OLDEST_OPSET) {
+/** @throws PathlightError where the model contradicts itself, asks for too much, or input and output do not exist */
+export function openModel(file: Model, ends: Ends): Opened {
+  if (file.opset < OLDEST_OPSET || file.opset > NEWEST_OPSET) {
     throw new PathlightError(
       'unsupported',
-      `The model is of ONNX operator set ${model.opset}; Pathlight reads ${OLDEST_OPSET} and later.`,
-      'Export the model again with a newer operator set.',
+      `The model is of ONNX operator set ${file.opset}; Pathlight reads ${OLDEST_OPSET} to ${NEWEST_OPSET}.`,
+      `Export the model again with ${file.opset < OLDEST_OPSET ? 'a newer' : 'an older'} operator set.`,
     );
   }
+  const model = adaptEnds(inlineFunctions(file), ends);
   const { batch, shape } = inputSizes(model, ends);
   if (!model.graph.outputs.some(({ name }) => name === ends.output)) {
     throw new PathlightError(
@@ -56,7 +61,7 @@ export function openModel(model: Model, ends: Ends): Opened {
   return { ...follow(model, ends, [fixed], shape), batch: fixed, shape };
 }
 
-type Followed = Pick<Opened, 'graph' | 'plan' | 'obstacles'>;
+type Followed = Pick<Opened, 'graph' | 'plan' | 'obstacles' | 'notes' | 'memory'>;
 
 /**
  * A model may declare a free batch and yet hold shapes of one image: then one image at a time is what works.
@@ -77,15 +82,39 @@ function followAnyBatch(model: Model, ends: Ends, shape: readonly number[]): Fol
 function follow(model: Model, ends: Ends, probes: readonly number[], shape: readonly number[]): Followed {
   const { input, output } = ends;
   const shapes = probes.map((count) => [count, ...shape]);
-  const { graph, obstacles } = readForward(model, { input, output, shapes, refusal });
+  const held = heldTensors(model, ends);
+  const options = { input, output, shapes, held, replacement: replacementOf, refusal };
+  const { graph, obstacles, notes } = readForward(model, options);
   const plan = planBackward(graph, input, output);
-  return { graph, plan, obstacles: [...obstacles, ...plan.obstacles] };
+  const memory = memoryOf(graph, plan);
+  return { graph, plan, obstacles: [...obstacles, ...plan.obstacles], notes, memory };
 }
 
-function refusal(node: Node): string | undefined {
-  const rule = node.domain === '' ? ruleOf(node.operator) : undefined;
-  if (rule === undefined) return `the operator ${operatorName(node)} is not supported`;
-  return rule.kind === 'refused' ? rule.reason : undefined;
+/** @throws PathlightError too-large, with the node that takes most */
+function memoryOf(graph: GraphBuilder, plan: Plan): number {
+  const weights = [...graph.constants.keys()].reduce((sum, name) => sum + graph.bytes(name), 0);
+  const values = [...plan.active].map((name) => ({ name, bytes: graph.has(name) ? graph.bytes(name) : 0 }));
+  // Behind an obstacle, and off the way of the gradient, values live only until the next: the largest stands for them.
+  const others = graph.nodes.flatMap(({ outputs }) =>
+    outputs.map((name) => (name === '' ? 0 : graph.bytes(name))),
+  );
+  const memory = weights + values.reduce((sum, { bytes }) => sum + bytes, 0) + 2 * Math.max(0, ...others);
+  if (memory > MEMORY_BUDGET) {
+    const largest = values.reduce(
+      (most, value) => (value.bytes > most.bytes ? value : most),
+      values[0] ?? { name: '', bytes: 0 },
+    );
+    const node = graph.nodes.find(({ outputs }) => outputs.includes(largest.name));
+    throw new PathlightError(
+      'too-large',
+      `The gradient of one image would take about ${(memory / 2 ** 30).toFixed(1)} GiB; Pathlight takes at most ${MEMORY_BUDGET / 2 ** 30}.` +
+        (node === undefined
+          ? ''
+          : ` The largest value, of node ${nodeName(node)} (${operatorName(node)}), has ${(largest.bytes / 2 ** 30).toFixed(2)} GiB.`),
+      'Choose a smaller model, or one with a smaller input.',
+    );
+  }
+  return memory;
 }
 
 function inputSizes(model: Model, ends: Ends): Pick<Opened, 'batch' | 'shape'> {

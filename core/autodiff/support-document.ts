@@ -1,5 +1,6 @@
 /** docs/operators.md: what happens to each operator of ONNX, written from the rule table. */
 import { NEWEST_OPSET, OLDEST_OPSET, rewritten } from '../onnx/upgrade.ts';
+import { decompositions } from './fused/index.ts';
 import type { DifferentiableRule, Rule } from './rule.ts';
 import { everyRule } from './rules/index.ts';
 
@@ -96,6 +97,17 @@ ${table(
     row(operator, introduced(operator), differentiated(rule), rule.limits ?? ''),
   ),
 )}
+
+## Written as others: ${Object.keys(decompositions).length}
+
+These are written as standard operators before anything else, which compute what ONNX Runtime's own kernels compute
+(\`test/unit/autodiff-fused.test.ts\`): ${Object.keys(decompositions).sort().join(', ')}.
+
+QuantizeLinear and DequantizeLinear around operators that compute in floats are among them: the gradient passes straight through
+the rounding where a value lies within the range of its integers, and is 0 beyond it.
+
+If, Loop and Scan are written out where the branch taken, or the number of turns, is constant, and refused otherwise. So are
+the functions that a model brings along, unless one calls itself.
 
 ## Gradient of zero: ${zero.length}
 

@@ -1,11 +1,14 @@
 /** Whether a model can be explained, and if not, why: `pathlight model check`. */
 import { PathlightError } from '../contract/errors.ts';
 import { readModel } from '../onnx/file.ts';
+import { inlineFunctions } from '../onnx/functions.ts';
 import type { Declaration, Graph, Model, Node } from '../onnx/graph.ts';
+import { unrollOf } from '../onnx/control-flow.ts';
 import { operatorName } from '../onnx/graph.ts';
 import type { PreprocessingGuess } from '../onnx/preprocessing.ts';
 import { guessPreprocessing } from '../onnx/preprocessing.ts';
-import type { Ends } from './opening.ts';
+import type { Ends } from './ends.ts';
+import { replacementOf } from './fused/index.ts';
 import { describeObstacles, openModel } from './opening.ts';
 import { ruleOf } from './rules/index.ts';
 
@@ -24,6 +27,8 @@ export interface ModelSupport {
   operators: OperatorSupport[];
   /** Why not, each with the nodes concerned. */
   reasons: string[];
+  /** What readers of its results should know of how it is read: one sentence each. */
+  notes: readonly string[];
 }
 
 /**
@@ -32,33 +37,47 @@ export interface ModelSupport {
  * @throws PathlightError where the file is no ONNX model or damaged
  */
 export function checkSupport(model: Uint8Array, ends: Partial<Ends> = {}): ModelSupport {
-  const read = readModel(model);
+  const read = readModel(model, ends.externalFiles);
   const { graph, opset } = read;
   const chosen = {
     input: graph.inputs[0]?.name ?? '',
     output: graph.outputs[0]?.name ?? '',
     ...ends,
   };
-  const reasons = obstacles(read, chosen);
+  const { reasons, notes } = obstacles(read, chosen);
   return {
     explainable: reasons.length === 0,
     inputs: graph.inputs.map(describe),
     outputs: graph.outputs.map(describe),
     preprocessing: guessPreprocessing(graph, chosen.input),
     opset,
-    operators: operators(graph, reasons),
+    operators: operators(written(read), reasons),
     reasons,
+    notes,
   };
 }
 
-function obstacles(model: Model, ends: Ends): string[] {
+function obstacles(model: Model, ends: Ends): Pick<ModelSupport, 'reasons' | 'notes'> {
   try {
-    const opened = openModel(model, ends);
-    if (opened.obstacles.length > 0) return describeObstacles(opened.obstacles);
-    if (opened.plan.active.has(ends.output)) return [];
-    return [`The output "${ends.output}" does not depend differentiably on the input "${ends.input}".`];
+    const { obstacles: found, plan, notes } = openModel(model, ends);
+    if (found.length > 0) return { reasons: describeObstacles(found), notes };
+    if (plan.active.has(ends.output)) return { reasons: [], notes };
+    const reason = `The output "${ends.output}" does not depend differentiably on the input "${ends.input}".`;
+    return { reasons: [reason], notes };
   } catch (error) {
-    if (error instanceof PathlightError && error.kind !== 'internal') return [error.message];
+    if (error instanceof PathlightError && error.kind !== 'internal') {
+      return { reasons: [error.message], notes: model.notes };
+    }
+    throw error;
+  }
+}
+
+/** The graph with its functions written out, where they can be. */
+function written(model: Model): Graph {
+  try {
+    return inlineFunctions(model).graph;
+  } catch (error) {
+    if (error instanceof PathlightError) return model.graph;
     throw error;
   }
 }
@@ -86,9 +105,10 @@ function operators(graph: Graph, reasons: readonly string[]): OperatorSupport[] 
 }
 
 function supportOf(node: Node, reasons: readonly string[]): OperatorSupport['support'] {
-  // An If goes away where its condition is constant.
-  if (node.operator === 'If' && node.domain === '') {
-    return reasons.some((reason) => reason.startsWith('If:')) ? 'refused' : 'differentiable';
+  // What holds a sub-graph is written out where its condition, or the number of its turns, is constant.
+  if (unrollOf(node) !== undefined) {
+    return reasons.some((reason) => reason.startsWith(`${node.operator}:`)) ? 'refused' : 'differentiable';
   }
+  if (replacementOf(node) !== undefined) return 'differentiable';
   return (node.domain === '' ? ruleOf(node.operator) : undefined)?.kind ?? 'refused';
 }

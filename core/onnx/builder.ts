@@ -8,13 +8,13 @@
 import { PathlightError } from '../contract/errors.ts';
 import { attributes } from './attributes.ts';
 import type { Call, Fact } from './call.ts';
-import { evaluate } from './evaluation.ts';
+import { copiesNothing, evaluate } from './evaluation.ts';
 import type { Attribute, Node } from './graph.ts';
 import { nodeName, operatorName } from './graph.ts';
 import type { KnownOperator } from './inference.ts';
 import { infer, isKnown } from './inference.ts';
 import type { ElementType, Tensor } from './tensor.ts';
-import { sameTensor, tensor } from './tensor.ts';
+import { elementBytes, elementCount, sameTensor, tensor } from './tensor.ts';
 
 /** A size, or 'batch' where it depends on how many images are computed at once. */
 export type Dimension = number | 'batch';
@@ -23,6 +23,15 @@ export type Dimension = number | 'batch';
 export type Value = string;
 
 export type AttributeValues = Readonly<Record<string, number | string | readonly number[] | Attribute>>;
+
+/** Elements that any model may have in constants that are computed: masks, grids of places, shapes. */
+const FREE_ELEMENTS = 2 ** 24;
+/** Constants that are computed, for each element that the file holds: weights cast, dequantised, transposed. */
+const COMPUTED_PER_STORED = 4;
+/** More axes than any runtime takes. */
+const MOST_AXES = 64;
+/** Bytes of one value for one image. */
+const LARGEST_VALUE = 2 ** 32;
 
 export class GraphBuilder {
   readonly opset: number;
@@ -34,12 +43,18 @@ export class GraphBuilder {
   readonly #shared = new Map<string, Value>();
   readonly #reserved: ReadonlySet<string>;
   #count = 0;
+  #foldable = FREE_ELEMENTS;
 
   /** @param reserved names that values made here must not take */
   constructor(opset: number, probes: readonly number[], reserved: ReadonlySet<string> = new Set()) {
     this.opset = opset;
     this.probes = probes;
     this.#reserved = reserved;
+  }
+
+  /** Constants may be computed in proportion to the elements that the file holds: beyond that they are left to the runtime. */
+  allowFolding(storedElements: number): void {
+    this.#foldable += COMPUTED_PER_STORED * storedElements;
   }
 
   /** Declares a graph input. @param shapes one a probe */
@@ -98,6 +113,20 @@ export class GraphBuilder {
     );
   }
 
+  /** Bytes that the value takes for one image, or for the fixed number of them that the graph takes. */
+  bytes(name: Value): number {
+    return this.#bytes(this.facts(name));
+  }
+
+  #bytes(facts: readonly Fact[]): number {
+    const [first, second] = facts.map(({ type, shape }) => elementBytes(type) * elementCount(shape));
+    const [few, more] = this.probes;
+    if (first === undefined || second === undefined || few === undefined || more === undefined) {
+      return first ?? 0;
+    }
+    return Math.max(first - ((few - 1) * (second - first)) / (more - few), first / few);
+  }
+
   /** The value's data where they are the same for every image and every batch. */
   data(name: Value): Tensor | undefined {
     const [first, ...rest] = this.facts(name).map(({ data }) => data);
@@ -124,24 +153,29 @@ export class GraphBuilder {
       );
     }
     const calls = this.calls(node);
-    const folded = this.#fold(operator, calls);
-    const facts = calls.map((call, probe) =>
-      infer(operator, call).map((fact, output): Fact => {
-        const data = folded[probe]?.[output];
-        return data === undefined ? fact : { ...fact, data };
-      }),
-    );
+    const shapes = calls.map((call) => infer(operator, call));
+    const outputs = node.outputs.map((name, output) => {
+      const facts = shapes.map((own) => own[output]);
+      if (name === '') return [];
+      if (!facts.every((fact) => fact !== undefined)) {
+        throw new PathlightError(
+          'unsupported',
+          `Node ${nodeName(node)} (${operatorName(node)}) has an output ${output} that Pathlight does not know.`,
+        );
+      }
+      this.#checkSize(node, facts);
+      return facts;
+    });
+    const elements = outputs.reduce((sum, [fact]) => sum + elementCount(fact?.shape ?? [0]), 0);
+    const copies = !copiesNothing(operator);
+    const folded = copies && elements > this.#foldable ? [] : this.#fold(operator, calls);
+    if (operator === 'Constant') this.allowFolding(elements);
+    else if (copies && folded.some((tensors) => tensors !== undefined)) this.#foldable -= elements;
     node.outputs.forEach((name, output) => {
       if (name === '') return;
-      const own = facts.map((outputs) => {
-        const fact = outputs[output];
-        if (fact === undefined) {
-          throw new PathlightError(
-            'unsupported',
-            `Node ${nodeName(node)} (${operatorName(node)}) has an output ${output} that Pathlight does not know.`,
-          );
-        }
-        return fact;
+      const own = (outputs[output] ?? []).map((fact, probe): Fact => {
+        const data = folded[probe]?.[output];
+        return data === undefined ? fact : { ...fact, data };
       });
       this.#facts.set(name, own);
     });
@@ -154,6 +188,27 @@ export class GraphBuilder {
       });
     } else {
       this.nodes.push(node);
+    }
+  }
+
+  /** @throws PathlightError: damaged, where a size is none; too-large */
+  #checkSize(node: Node, facts: readonly Fact[]): void {
+    for (const { shape } of facts) {
+      if (shape.length > MOST_AXES || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+        throw new PathlightError(
+          'damaged',
+          `Node ${nodeName(node)} (${operatorName(node)}) gives a value of the shape [${shape.slice(0, MOST_AXES).join(', ')}].`,
+          'Export the model again.',
+        );
+      }
+    }
+    const bytes = this.#bytes(facts);
+    if (bytes > LARGEST_VALUE) {
+      throw new PathlightError(
+        'too-large',
+        `Node ${nodeName(node)} (${operatorName(node)}) gives a value of the shape [${facts[0]?.shape.join(', ') ?? ''}], ${(bytes / 2 ** 30).toFixed(1)} GiB for one image.`,
+        'Choose a smaller model, or one with a smaller input.',
+      );
     }
   }
 
@@ -204,7 +259,7 @@ export class GraphBuilder {
   /** Appends a node of one output and returns it. */
   op(operator: KnownOperator, inputs: readonly Value[], values: AttributeValues = {}): Value {
     const output = this.#unique(operator);
-    this.#append(operator, inputs, [output], values);
+    this.addAs(output, operator, inputs, [output], values);
     return output;
   }
 
@@ -216,24 +271,34 @@ export class GraphBuilder {
     values: AttributeValues = {},
   ): Value[] {
     const outputs = Array.from({ length: count }, () => this.#unique(operator));
-    this.#append(operator, inputs, outputs, values);
+    this.addAs(outputs[0] ?? '', operator, inputs, outputs, values);
     return outputs;
   }
 
-  #append(
+  /** Appends a node of one output whose derivative is taken as 1. */
+  opStraightThrough(operator: KnownOperator, input: Value): Value {
+    const output = this.#unique(operator);
+    this.add({
+      name: output,
+      operator,
+      domain: '',
+      inputs: [input],
+      outputs: [output],
+      attributes: attributes({}),
+      straightThrough: true,
+    });
+    return output;
+  }
+
+  /** Appends a node under a name of its own, whose outputs have theirs. */
+  addAs(
+    name: string,
     operator: KnownOperator,
     inputs: readonly Value[],
     outputs: readonly Value[],
     values: AttributeValues,
-  ) {
-    this.add({
-      name: outputs[0] ?? '',
-      operator,
-      domain: '',
-      inputs,
-      outputs,
-      attributes: attributes(values),
-    });
+  ): void {
+    this.add({ name, operator, domain: '', inputs, outputs, attributes: attributes(values) });
   }
 
   #unique(what: string): Value {
@@ -252,6 +317,5 @@ export class GraphBuilder {
 
 /** A tensor of one value in the given type. */
 export function filled(type: ElementType, shape: readonly number[], value: number): Tensor {
-  const count = shape.reduce((product, size) => product * size, 1);
-  return tensor(type, shape, new Float64Array(count).fill(value));
+  return tensor(type, shape, new Float64Array(elementCount(shape)).fill(value));
 }

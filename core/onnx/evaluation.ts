@@ -64,7 +64,9 @@ function broadcastSteps(source: Tensor, rank: number): number[] {
 }
 
 function stretch(source: Tensor, shape: readonly number[]): Tensor {
-  return gather(source, shape, broadcastSteps(source, shape.length));
+  const same =
+    source.shape.length === shape.length && source.shape.every((size, axis) => size === shape[axis]);
+  return same ? source : gather(source, shape, broadcastSteps(source, shape.length));
 }
 
 function reshaped(source: Tensor, shape: readonly number[]): Tensor {
@@ -81,16 +83,12 @@ function unary(compute: (value: number) => number): Evaluation {
 function binary(compute: (a: number, b: number) => number): Evaluation {
   return (call) => {
     const { type, shape } = result(call);
-    const operands = call.inputs.map((_, index) => stretch(data(call, index), shape).data);
-    return [
-      tensor(
-        type,
-        shape,
-        Float64Array.from({ length: elementCount(shape) }, (_, at) =>
-          operands.map((operand) => operand[at] ?? 0).reduce(compute),
-        ),
-      ),
-    ];
+    const [first, ...others] = call.inputs.map((_, index) => stretch(data(call, index), shape).data);
+    const values = Float64Array.from(first ?? []);
+    for (const other of others) {
+      for (let at = 0; at < values.length; at++) values[at] = compute(values[at] ?? 0, other[at] ?? 0);
+    }
+    return [tensor(type, shape, values)];
   };
 }
 
@@ -194,6 +192,7 @@ const evaluations: Partial<Record<KnownOperator, Evaluation>> = {
     let to = 0;
     for (let row = 0; row < rows; row++) {
       for (const stated of data(call, 1).data) {
+        if (stated < -size || stated >= size) throw malformed(call, `the index ${stated} is outside ${size}`);
         const from = (row * size + (stated < 0 ? stated + size : stated)) * width;
         target.set(source.data.subarray(from, from + width), to);
         to += width;
@@ -345,6 +344,11 @@ const evaluations: Partial<Record<KnownOperator, Evaluation>> = {
   },
 };
 
+/** Whether the outputs share the memory of what they are made from. */
+export function copiesNothing(operator: KnownOperator): boolean {
+  return operator === 'Constant' || evaluations[operator] === sameData;
+}
+
 /** @returns the outputs, or undefined where they depend on the image or the operator is not folded */
 export function evaluate(operator: KnownOperator, call: Call): readonly Tensor[] | undefined {
   const evaluation = evaluations[operator];
@@ -352,5 +356,13 @@ export function evaluate(operator: KnownOperator, call: Call): readonly Tensor[]
   if (evaluation === undefined) return undefined;
   if (!onlyShape && call.inputs.some((fact) => fact !== undefined && fact.data === undefined))
     return undefined;
-  return evaluation(call);
+  const results = evaluation(call);
+  // int64 is held in doubles, which do not truncate by themselves (a division by 0, a root).
+  const broken = results?.some(({ type, data: values }) => type === 'int64' && !values.every(isWholeNumber));
+  if (broken === true) throw malformed(call, 'it gives something else than a whole number');
+  return results;
+}
+
+function isWholeNumber(value: number): boolean {
+  return Number.isInteger(value) || value === Infinity || value === -Infinity;
 }

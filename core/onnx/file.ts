@@ -3,6 +3,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { PathlightError } from '../contract/errors.ts';
 import type {
   AttributeProto,
+  FunctionProto,
   GraphProto,
   ModelProto,
   NodeProto,
@@ -12,6 +13,7 @@ import type {
 import {
   AttributeProto_AttributeType as Kind,
   AttributeProtoSchema,
+  FunctionProtoSchema,
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
@@ -20,7 +22,10 @@ import {
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from './generated/onnx_pb.js';
-import type { Attribute, Declaration, Graph, Model, Node } from './graph.ts';
+import type { ExternalFiles } from './external-data.ts';
+import { externalBytes } from './external-data.ts';
+import type { Attribute, Declaration, Graph, LocalFunction, Model, Node } from './graph.ts';
+import { NodeCount } from './limits.ts';
 import type { ElementType, Tensor, TensorData } from './tensor.ts';
 import { allocate, elementCount, tensor } from './tensor.ts';
 
@@ -38,15 +43,20 @@ const TYPES: ReadonlyMap<number, ElementType> = new Map([
 ]);
 const CODES: ReadonlyMap<ElementType, number> = new Map([...TYPES].map(([code, type]) => [type, code]));
 
+/** Types of 16 bits, which few devices compute in: read as float32, to which both widen exactly. */
+const HALVES: ReadonlyMap<number, string> = new Map([
+  [Code.FLOAT16, 'float16'],
+  [Code.BFLOAT16, 'bfloat16'],
+]);
+/** Attributes that state an element type (Cast; the random and window operators, EyeLike; LayerNormalization; QuantizeLinear). */
+const TYPE_ATTRIBUTES: ReadonlySet<string> = new Set(['to', 'dtype', 'output_datatype', 'output_dtype']);
+
 /** Protobuf's own limit on a message (2 GiB less one byte). */
 const LARGEST = 2 ** 31 - 1;
-/**
- * Large classifiers have some 5,000. ONNX Runtime's time to open a graph can grow with the square of its nodes (a chain of 4,000 takes it
- * 17 s with its gradient), so that a small hostile file would keep the engine busy for hours.
- */
-const MOST_NODES = 10_000;
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
+/** Branches and loops in one another. */
+const DEEPEST = 32;
 const EXPORT_AGAIN = 'Export the model again.';
 
 const text = new TextDecoder();
@@ -57,17 +67,40 @@ export function elementCode(type: ElementType): number {
   return CODES.get(type) ?? Code.UNDEFINED;
 }
 
-/** The reverse of `elementCode`; undefined for types that Pathlight does not handle. */
+/** The reverse of `elementCode`, float32 for what is read as such; undefined for types that Pathlight does not handle. */
 export function elementType(code: number): ElementType | undefined {
-  return TYPES.get(code);
+  return HALVES.has(code) ? 'float32' : TYPES.get(code);
 }
 
 function elementName(code: number): string {
   return (TYPES.get(code) ?? Code[code] ?? `element type ${code}`).toLowerCase();
 }
 
-/** @throws PathlightError: not-recognised, damaged, unsupported (external data, element types) or too-large */
-export function readModel(bytes: Uint8Array): Model {
+/** What a file holds beside its graph, gathered while it is read. */
+class Reading {
+  readonly files: ExternalFiles;
+  /** Names of the 16-bit types that were read as float32. */
+  readonly halves = new Set<string>();
+  readonly nodes = new NodeCount();
+  /** How many graphs lie around the one that is read. */
+  depth = 0;
+
+  constructor(files: ExternalFiles) {
+    this.files = files;
+  }
+
+  type(code: number): ElementType | undefined {
+    const half = HALVES.get(code);
+    if (half !== undefined) this.halves.add(half);
+    return elementType(code);
+  }
+}
+
+/**
+ * @param files the files beside the model in which it keeps weights, by the names that it states (`externalLocations`)
+ * @throws PathlightError: not-recognised, damaged, unsupported (element types), too-large, not-found (external data)
+ */
+export function readModel(bytes: Uint8Array, files: ExternalFiles = new Map()): Model {
   if (bytes.length > LARGEST) {
     throw new PathlightError(
       'too-large',
@@ -76,14 +109,8 @@ export function readModel(bytes: Uint8Array): Model {
     );
   }
   const proto = parse(bytes);
-  const nodes = proto.graph?.node.length ?? 0;
-  if (nodes > MOST_NODES) {
-    throw new PathlightError(
-      'too-large',
-      `The model's graph has ${nodes} nodes; Pathlight opens at most ${MOST_NODES}.`,
-      'Simplify the model with its exporter, or use a smaller one.',
-    );
-  }
+  const reading = new Reading(files);
+  reading.nodes.add(proto.graph?.node.length ?? 0);
   if (proto.graph === undefined || proto.irVersion === 0n || proto.opsetImport.length === 0) {
     throw new PathlightError(
       'not-recognised',
@@ -91,11 +118,71 @@ export function readModel(bytes: Uint8Array): Model {
       'Choose a file exported to ONNX.',
     );
   }
-  const opset = proto.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx');
+  const domains = readDomains(proto.opsetImport);
+  const graph = readGraph(proto.graph, reading);
+  const functions = proto.functions.map((entry) => readFunction(entry, reading));
   return {
     irVersion: Number(proto.irVersion),
-    opset: Number(opset?.version ?? 1n),
-    graph: readGraph(proto.graph),
+    opset: domains.get('') ?? 1,
+    domains,
+    graph,
+    functions,
+    notes: [...reading.halves].map(
+      (name) => `The model is in ${name}: its weights and values were computed in float32.`,
+    ),
+  };
+}
+
+/**
+ * The files in which a model keeps weights, as it names them: relative to its own folder.
+ * @throws PathlightError as readModel
+ */
+export function externalLocations(bytes: Uint8Array): string[] {
+  const locations = new Set<string>();
+  const tensors = (entries: readonly TensorProto[]): void => {
+    for (const entry of entries) {
+      const location = entry.externalData.find(({ key }) => key === 'location')?.value;
+      if (location !== undefined) locations.add(location);
+    }
+  };
+  const nodes = (entries: readonly NodeProto[]): void => {
+    for (const { attribute } of entries) {
+      for (const { t, g } of attribute) {
+        if (t !== undefined) tensors([t]);
+        if (g !== undefined) graph(g);
+      }
+    }
+  };
+  const graph = (entry: GraphProto): void => {
+    tensors(entry.initializer);
+    nodes(entry.node);
+  };
+  const proto = parse(bytes);
+  if (proto.graph !== undefined) graph(proto.graph);
+  for (const { node } of proto.functions) nodes(node);
+  return [...locations];
+}
+
+/** ONNX's own operator set goes by two names. */
+function domainName(domain: string): string {
+  return domain === 'ai.onnx' ? '' : domain;
+}
+
+function readDomains(imports: ModelProto['opsetImport']): Map<string, number> {
+  return new Map(imports.map(({ domain, version }) => [domainName(domain), Number(version)]));
+}
+
+function readFunction(proto: FunctionProto, reading: Reading): LocalFunction {
+  reading.nodes.add(proto.node.length);
+  return {
+    domain: domainName(proto.domain),
+    name: proto.name,
+    overload: proto.overload,
+    inputs: proto.input,
+    outputs: proto.output,
+    defaults: readAttributes(proto.attributeProto, reading),
+    nodes: proto.node.map((entry) => readNode(entry, reading)),
+    domains: readDomains(proto.opsetImport),
   };
 }
 
@@ -121,7 +208,7 @@ function parse(bytes: Uint8Array): ModelProto {
   }
 }
 
-function readGraph(proto: GraphProto): Graph {
+function readGraph(proto: GraphProto, reading: Reading): Graph {
   if (proto.sparseInitializer.length > 0) {
     throw new PathlightError(
       'unsupported',
@@ -129,31 +216,41 @@ function readGraph(proto: GraphProto): Graph {
       'Export the model with dense weights.',
     );
   }
-  const constants = new Map(proto.initializer.map((value) => [value.name, readTensor(value)]));
+  const constants = new Map(proto.initializer.map((value) => [value.name, readTensor(value, reading)]));
+  const declared = (entry: ValueInfoProto): Declaration => readDeclaration(entry, reading);
   return {
     name: proto.name,
-    nodes: proto.node.map(readNode),
-    inputs: proto.input.filter(({ name }) => !constants.has(name)).map(readDeclaration),
-    outputs: proto.output.map(readDeclaration),
+    nodes: proto.node.map((entry) => readNode(entry, reading)),
+    inputs: proto.input.filter(({ name }) => !constants.has(name)).map(declared),
+    outputs: proto.output.map(declared),
     constants,
   };
 }
 
-function readNode(proto: NodeProto): Node {
+function readNode(proto: NodeProto, reading: Reading): Node {
   return {
     name: proto.name,
     operator: proto.opType,
-    domain: proto.domain === 'ai.onnx' ? '' : proto.domain,
+    domain: domainName(proto.domain),
+    ...(proto.overload === '' ? {} : { overload: proto.overload }),
     inputs: proto.input,
     outputs: proto.output,
-    attributes: new Map(proto.attribute.map((attribute) => [attribute.name, readAttribute(attribute)])),
+    attributes: readAttributes(proto.attribute, reading),
   };
 }
 
-function readAttribute(proto: AttributeProto): Attribute {
+function readAttributes(protos: readonly AttributeProto[], reading: Reading): ReadonlyMap<string, Attribute> {
+  return new Map(protos.map((proto) => [proto.name, readAttribute(proto, reading)]));
+}
+
+function readAttribute(proto: AttributeProto, reading: Reading): Attribute {
+  if (proto.refAttrName !== '') return { kind: 'reference', value: proto.refAttrName };
   switch (proto.type) {
-    case Kind.INT:
-      return { kind: 'int', value: Number(proto.i) };
+    case Kind.INT: {
+      const value = Number(proto.i);
+      const half = TYPE_ATTRIBUTES.has(proto.name) && HALVES.has(value);
+      return { kind: 'int', value: half ? elementCode(reading.type(value) ?? 'float32') : value };
+    }
     case Kind.FLOAT:
       return { kind: 'float', value: proto.f };
     case Kind.STRING:
@@ -165,15 +262,33 @@ function readAttribute(proto: AttributeProto): Attribute {
     case Kind.STRINGS:
       return { kind: 'strings', value: proto.strings.map((value) => text.decode(value)) };
     case Kind.TENSOR:
-      return proto.t === undefined ? { kind: 'other' } : { kind: 'tensor', value: readTensor(proto.t) };
+      return proto.t === undefined
+        ? { kind: 'other' }
+        : { kind: 'tensor', value: readTensor(proto.t, reading) };
     case Kind.GRAPH:
-      return proto.g === undefined ? { kind: 'other' } : { kind: 'graph', value: readGraph(proto.g) };
+      if (proto.g === undefined) return { kind: 'other' };
+      return { kind: 'graph', value: readInner(proto.g, reading) };
     default:
       return { kind: 'other' };
   }
 }
 
-function readDeclaration(proto: ValueInfoProto): Declaration {
+function readInner(proto: GraphProto, reading: Reading): Graph {
+  if (reading.depth === DEEPEST) {
+    throw new PathlightError(
+      'damaged',
+      `The model's graphs lie in one another more than ${DEEPEST} deep.`,
+      EXPORT_AGAIN,
+    );
+  }
+  reading.depth++;
+  reading.nodes.add(proto.node.length);
+  const graph = readGraph(proto, reading);
+  reading.depth--;
+  return graph;
+}
+
+function readDeclaration(proto: ValueInfoProto, reading: Reading): Declaration {
   const value = proto.type?.value;
   if (value?.case !== 'tensorType') {
     return { name: proto.name, type: null, typeName: value?.case ?? 'not stated', shape: null };
@@ -181,7 +296,7 @@ function readDeclaration(proto: ValueInfoProto): Declaration {
   const { elemType, shape } = value.value;
   return {
     name: proto.name,
-    type: TYPES.get(elemType) ?? null,
+    type: reading.type(elemType) ?? null,
     typeName: elementName(elemType),
     shape:
       shape?.dim.map(({ value: dimension }) => {
@@ -191,16 +306,9 @@ function readDeclaration(proto: ValueInfoProto): Declaration {
   };
 }
 
-function readTensor(proto: TensorProto): Tensor {
+function readTensor(proto: TensorProto, reading: Reading): Tensor {
   const name = proto.name === '' ? 'a constant' : `"${proto.name}"`;
-  if (proto.dataLocation === Location.EXTERNAL || proto.externalData.length > 0) {
-    throw new PathlightError(
-      'unsupported',
-      `The model keeps its weights in a file of their own (${name}).`,
-      'Save the model with its weights inside: in Python, onnx.save(onnx.load("model.onnx"), "whole.onnx").',
-    );
-  }
-  const type = TYPES.get(proto.dataType);
+  const type = reading.type(proto.dataType);
   if (type === undefined) {
     throw new PathlightError(
       'unsupported',
@@ -217,7 +325,15 @@ function readTensor(proto: TensorProto): Tensor {
       EXPORT_AGAIN,
     );
   }
-  const data = proto.rawData.length > 0 ? readRaw(type, proto.rawData) : readTyped(type, proto);
+  const external = proto.dataLocation === Location.EXTERNAL || proto.externalData.length > 0;
+  const raw = external ? externalBytes(proto.externalData, name, reading.files) : proto.rawData;
+  const half = HALVES.get(proto.dataType);
+  const data =
+    half !== undefined
+      ? readHalf(half, raw.length > 0 ? readRaw('uint16', raw) : proto.int32Data)
+      : raw.length > 0 || external
+        ? readRaw(type, raw)
+        : readTyped(type, proto);
   if (data.length !== count) {
     throw new PathlightError(
       'damaged',
@@ -226,6 +342,35 @@ function readTensor(proto: TensorProto): Tensor {
     );
   }
   return tensor(type, shape, data);
+}
+
+function readHalf(name: string, bits: ArrayLike<number>): Float32Array {
+  const table = halfTables.get(name) ?? halfTable(name);
+  halfTables.set(name, table);
+  const values = new Float32Array(bits.length);
+  for (let at = 0; at < values.length; at++) values[at] = table[bits[at] ?? 0] ?? 0;
+  return values;
+}
+
+const halfTables = new Map<string, Float32Array>();
+
+/** What each pattern of 16 bits stands for, exactly: a float16, or (bfloat16) the upper half of a float32. */
+function halfTable(name: string): Float32Array {
+  const patterns = Uint32Array.from({ length: 2 ** 16 }, (_, bits) => bits);
+  if (name === 'bfloat16') return new Float32Array(patterns.map((bits) => bits << 16).buffer);
+  return Float32Array.from(patterns, (bits) => {
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    const size =
+      exponent === 0
+        ? fraction * 2 ** -24
+        : exponent < 31
+          ? (1 + fraction / 1024) * 2 ** (exponent - 15)
+          : fraction === 0
+            ? Infinity
+            : NaN;
+    return (bits & 0x8000) === 0 ? size : -size;
+  });
 }
 
 function readRaw(type: ElementType, raw: Uint8Array): ArrayLike<number> {
@@ -276,35 +421,73 @@ function readTyped(type: ElementType, proto: TensorProto): ArrayLike<number> {
   }
 }
 
+/** What is written of a model; the operator sets of further domains where it uses any. */
+export type Writable = Pick<Model, 'irVersion' | 'opset' | 'graph'> &
+  Partial<Pick<Model, 'domains' | 'functions'>>;
+
 /** Bytes of an ONNX file. The graph's nodes must stand in topological order. */
-export function writeModel(model: Model): Uint8Array<ArrayBuffer> {
+export function writeModel(model: Writable): Uint8Array<ArrayBuffer> {
   return toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {
       irVersion: BigInt(model.irVersion),
       producerName: 'pathlight',
-      opsetImport: [{ domain: '', version: BigInt(model.opset) }],
+      opsetImport: writeDomains(new Map([...(model.domains ?? []), ['', model.opset]])),
       graph: writeGraph(model.graph),
+      functions: (model.functions ?? []).map(writeFunction),
     }),
   );
+}
+
+function writeDomains(domains: ReadonlyMap<string, number>): { domain: string; version: bigint }[] {
+  return [...domains].map(([domain, version]) => ({ domain, version: BigInt(version) }));
+}
+
+function writeFunction(entry: LocalFunction): FunctionProto {
+  return create(FunctionProtoSchema, {
+    domain: entry.domain,
+    name: entry.name,
+    overload: entry.overload,
+    input: [...entry.inputs],
+    output: [...entry.outputs],
+    attribute: [...referencesIn(entry.nodes)].filter((name) => !entry.defaults.has(name)),
+    attributeProto: [...entry.defaults].map(([name, value]) => writeAttribute(name, value)),
+    node: entry.nodes.map(writeNode),
+    opsetImport: writeDomains(entry.domains),
+  });
+}
+
+/** The attributes of the calling node that a function's nodes refer to. */
+function referencesIn(nodes: readonly Node[]): Set<string> {
+  const found = new Set<string>();
+  for (const { attributes } of nodes) {
+    for (const value of attributes.values()) {
+      if (value.kind === 'reference') found.add(value.value);
+      if (value.kind === 'graph') for (const name of referencesIn(value.value.nodes)) found.add(name);
+    }
+  }
+  return found;
 }
 
 function writeGraph(graph: Graph): GraphProto {
   return create(GraphProtoSchema, {
     name: graph.name,
-    node: graph.nodes.map((node) =>
-      create(NodeProtoSchema, {
-        name: node.name,
-        opType: node.operator,
-        domain: node.domain,
-        input: [...node.inputs],
-        output: [...node.outputs],
-        attribute: [...node.attributes].map(([name, attribute]) => writeAttribute(name, attribute)),
-      }),
-    ),
+    node: graph.nodes.map(writeNode),
     initializer: [...graph.constants].map(([name, value]) => writeTensor(value, name)),
     input: graph.inputs.map(writeDeclaration),
     output: graph.outputs.map(writeDeclaration),
+  });
+}
+
+function writeNode(node: Node): NodeProto {
+  return create(NodeProtoSchema, {
+    name: node.name,
+    opType: node.operator,
+    domain: node.domain,
+    overload: node.overload ?? '',
+    input: [...node.inputs],
+    output: [...node.outputs],
+    attribute: [...node.attributes].map(([name, attribute]) => writeAttribute(name, attribute)),
   });
 }
 
@@ -330,6 +513,8 @@ function writeAttribute(name: string, attribute: Attribute): AttributeProto {
       return create(AttributeProtoSchema, { name, type: Kind.TENSOR, t: writeTensor(attribute.value, '') });
     case 'graph':
       return create(AttributeProtoSchema, { name, type: Kind.GRAPH, g: writeGraph(attribute.value) });
+    case 'reference':
+      return create(AttributeProtoSchema, { name, refAttrName: attribute.value });
     case 'other':
       throw new PathlightError('internal', `The attribute "${name}" cannot be written.`);
   }
@@ -379,6 +564,9 @@ function rawBytes(type: ElementType, data: TensorData): Uint8Array<ArrayBuffer> 
 
 /** Doubles beyond the range of int64 saturate: the "to the end" of a Slice is 2^63 - 1. */
 function int64(value: number): bigint {
+  if (!Number.isInteger(value) && Math.abs(value) !== Infinity) {
+    throw new PathlightError('damaged', `The model makes a size or an index of ${value}.`, EXPORT_AGAIN);
+  }
   if (value >= 2 ** 63) return INT64_MAX;
   if (value <= -(2 ** 63)) return INT64_MIN;
   return BigInt(value);

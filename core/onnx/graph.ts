@@ -9,6 +9,8 @@ export type Attribute =
   | { readonly kind: 'strings'; readonly value: readonly string[] }
   | { readonly kind: 'tensor'; readonly value: Tensor }
   | { readonly kind: 'graph'; readonly value: Graph }
+  /** Inside a function: the attribute of that name of the node that calls it. */
+  | { readonly kind: 'reference'; readonly value: string }
   | { readonly kind: 'other' };
 
 export interface Node {
@@ -16,6 +18,12 @@ export interface Node {
   readonly operator: string;
   /** '' for the operators of ONNX itself. */
   readonly domain: string;
+  /** Which of several functions of one name. */
+  readonly overload?: string;
+  /** The version of ONNX's operator set that the node is written in, where that is not the model's. */
+  readonly opset?: number;
+  /** Its derivative is taken as 1, where that of its operator is 0: rounding, in quantised models. */
+  readonly straightThrough?: true;
   /** An empty name stands for an optional input that is not given. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -40,11 +48,30 @@ export interface Graph {
   readonly constants: ReadonlyMap<string, Tensor>;
 }
 
+/** A function that a model brings along (ONNX FunctionProto). */
+export interface LocalFunction {
+  readonly domain: string;
+  readonly name: string;
+  readonly overload: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Attributes that a call need not state. */
+  readonly defaults: ReadonlyMap<string, Attribute>;
+  readonly nodes: readonly Node[];
+  /** Versions of the operator sets that its nodes are written in. */
+  readonly domains: ReadonlyMap<string, number>;
+}
+
 export interface Model {
   readonly irVersion: number;
   /** Version of the operator set of ONNX itself. */
   readonly opset: number;
+  /** Versions of all operator sets, by domain. */
+  readonly domains: ReadonlyMap<string, number>;
   readonly graph: Graph;
+  readonly functions: readonly LocalFunction[];
+  /** What a reader of the results should know of how the file was read: one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** For messages: the operator with its domain, where it is not ONNX's own. */

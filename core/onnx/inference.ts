@@ -195,9 +195,13 @@ interface Labels {
   readonly ellipsis: readonly string[];
 }
 
+/** Characters of an Einsum's equation. */
+const LONGEST_EQUATION = 1000;
+
 /** The labels of an Einsum's operands and of its result, one letter an axis. */
 export function einsumLabels(call: Call): Labels {
   const equation = attribute.string(call.node, 'equation', '').replaceAll(' ', '');
+  if (equation.length > LONGEST_EQUATION) throw malformed(call, 'its equation has no end');
   const [left = '', right] = equation.split('->');
   const terms = left.split(',');
   const free = Array.from(LETTERS).filter((letter) => !equation.includes(letter));
@@ -321,7 +325,8 @@ export const inferences = {
     const { type, shape } = input(call, 0);
     const weights = input(call, 1).shape;
     const group = attribute.int(call.node, 'group', 1);
-    if (weights.length !== shape.length || (weights[1] ?? 0) * group !== shape[1]) {
+    const fits = (weights[1] ?? 0) * group === shape[1] && (weights[0] ?? 0) % group === 0;
+    if (weights.length !== shape.length || !fits) {
       throw malformed(call, 'the weights do not fit the input');
     }
     const { output } = windows(call, shape.slice(2), weights.slice(2));
@@ -330,10 +335,11 @@ export const inferences = {
   ConvTranspose: (call) => {
     const { type, shape } = input(call, 0);
     const weights = input(call, 1).shape;
-    if (weights.length !== shape.length || weights[0] !== shape[1]) {
+    const group = attribute.int(call.node, 'group', 1);
+    if (weights.length !== shape.length || weights[0] !== shape[1] || (weights[0] ?? 0) % group !== 0) {
       throw malformed(call, 'the weights do not fit the input');
     }
-    const channels = (weights[1] ?? 1) * attribute.int(call.node, 'group', 1);
+    const channels = (weights[1] ?? 1) * group;
     const { output } = transposedWindows(call, shape.slice(2), weights.slice(2));
     return [{ type, shape: [shape[0] ?? 1, channels, ...output] }];
   },
@@ -410,6 +416,10 @@ export const inferences = {
     const [rows = 1, inner = 1] = transA ? a.shape.toReversed() : a.shape;
     const [depth = 1, columns = 1] = transB ? b.toReversed() : b;
     if (inner !== depth) throw malformed(call, 'the inner sizes differ');
+    const added = call.inputs[2]?.shape ?? [];
+    const [first, second, ...more] = broadcast(call, [rows, columns], added);
+    if (more.length > 0 || first !== rows || second !== columns)
+      throw malformed(call, 'what it adds does not fit');
     return [{ type: a.type, shape: [rows, columns] }];
   },
   GlobalAveragePool: globalPool,
@@ -591,7 +601,9 @@ export const inferences = {
   Transpose: (call) => {
     const { type, shape } = input(call, 0);
     const order = attribute.ints(call.node, 'perm', [...shape.keys()].reverse());
-    if (order.length !== shape.length) throw malformed(call, 'the permutation does not fit');
+    if (order.length !== shape.length || order.toSorted((a, b) => a - b).some((axis, at) => axis !== at)) {
+      throw malformed(call, 'the permutation does not fit');
+    }
     return [{ type, shape: order.map((axis) => shape[axis] ?? 1) }];
   },
   Trilu: like,

@@ -29,6 +29,11 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** Bytes of one element in the runtime. */
+export function elementBytes(type: ElementType): number {
+  return ARRAYS[type].BYTES_PER_ELEMENT;
+}
+
 export function isFloat(type: ElementType): type is 'float32' | 'float64' {
   return type === 'float32' || type === 'float64';
 }

@@ -1,9 +1,11 @@
-/** Brings nodes of older operator sets into the form they have in operator set 17 (ONNX Changelog.md). */
+/** Brings nodes of older operator sets into the form they have in the graph's (ONNX Changelog.md). */
+import { PathlightError } from '../contract/errors.ts';
 import * as attribute from './attributes.ts';
 import { attributes } from './attributes.ts';
 import type { GraphBuilder } from './builder.ts';
 import { filled } from './builder.ts';
 import type { Attribute, Node } from './graph.ts';
+import { nodeName } from './graph.ts';
 import { integers, scalar, tensor } from './tensor.ts';
 
 /** The oldest operator set whose nodes can be read: before it, broadcasting was stated by attributes. */
@@ -87,80 +89,153 @@ const toResize: Upgrade = (node, graph) => {
   ];
 };
 
-/** operator -> the operator set that changed its form, and how to follow. */
-const upgrades: Readonly<Record<string, { before: number; upgrade: Upgrade }>> = {
-  BatchNormalization: {
-    before: 9,
-    upgrade: (node) => withInputs(node, {}, ['spatial']),
-  },
-  Clip: {
-    before: 11,
-    upgrade: (node, graph) => {
-      const type = graph.type(node.inputs[0] ?? '');
-      const min = attribute.float(node, 'min', undefined);
-      const max = attribute.float(node, 'max', undefined);
-      return withInputs(
-        node,
+/** From set 18 on, a Split into equal parts states how many. */
+const countParts: Upgrade = (node) =>
+  (node.inputs[1] ?? '') !== ''
+    ? [node]
+    : [
         {
-          ...(min === undefined ? {} : { 1: graph.constant(scalar(type, min)) }),
-          ...(max === undefined ? {} : { 2: graph.constant(scalar(type, max)) }),
+          ...node,
+          attributes: new Map([...node.attributes, ...attributes({ num_outputs: node.outputs.length })]),
         },
-        ['min', 'max'],
-      );
+      ];
+
+/** From set 21 on, the scale and the bias of a GroupNormalization are one a channel, not one a group. */
+const spreadGroups: Upgrade = (node, graph) => {
+  const [x = '', scale = '', bias = ''] = node.inputs;
+  const groups = attribute.int(node, 'num_groups', 1);
+  const channels = graph.facts(x)[0]?.shape[1] ?? 1;
+  const spread = (value: string): string =>
+    graph.op('Reshape', [
+      graph.op('Expand', [
+        graph.op('Reshape', [value, graph.constant(integers([groups, 1]))]),
+        graph.constant(integers([groups, channels / groups])),
+      ]),
+      graph.constant(integers([channels])),
+    ]);
+  return [{ ...node, inputs: [x, spread(scale), spread(bias)] }];
+};
+
+interface Step {
+  /** The operator set that changed the operator's form. */
+  readonly before: number;
+  readonly upgrade: Upgrade;
+}
+
+const axesToInput: Step = { before: 18, upgrade: integersToInput('axes') };
+
+/** operator -> the operator sets that changed its form, and how to follow. */
+const upgrades: Readonly<Record<string, readonly Step[]>> = {
+  BatchNormalization: [
+    {
+      before: 9,
+      upgrade: (node) => {
+        if (attribute.int(node, 'spatial', 1) !== 1) {
+          throw new PathlightError(
+            'unsupported',
+            `Node ${nodeName(node)} (BatchNormalization) normalises every place by itself (spatial = 0).`,
+          );
+        }
+        return withInputs(node, {}, ['spatial']);
+      },
     },
-  },
-  Hardmax: { before: 13, upgrade: flattened },
-  LogSoftmax: { before: 13, upgrade: flattened },
-  Pad: {
-    before: 11,
-    upgrade: (node, graph) => {
-      const pads = attribute.ints(node, 'pads', []);
-      const fill = filled(graph.type(node.inputs[0] ?? ''), [], attribute.float(node, 'value', 0));
-      return withInputs(node, { 1: graph.constant(integers(pads)), 2: graph.constant(fill) }, [
-        'pads',
-        'value',
-      ]);
+  ],
+  Clip: [
+    {
+      before: 11,
+      upgrade: (node, graph) => {
+        const type = graph.type(node.inputs[0] ?? '');
+        const min = attribute.float(node, 'min', undefined);
+        const max = attribute.float(node, 'max', undefined);
+        return withInputs(
+          node,
+          {
+            ...(min === undefined ? {} : { 1: graph.constant(scalar(type, min)) }),
+            ...(max === undefined ? {} : { 2: graph.constant(scalar(type, max)) }),
+          },
+          ['min', 'max'],
+        );
+      },
     },
-  },
-  ReduceSum: { before: 13, upgrade: integersToInput('axes') },
-  Resize: { before: 11, upgrade: toResize },
-  Scatter: { before: 11, upgrade: (node) => [{ ...node, operator: 'ScatterElements' }] },
-  Slice: {
-    before: 10,
-    upgrade: (node, graph) => {
-      const starts = attribute.ints(node, 'starts', []);
-      const ends = attribute.ints(node, 'ends', []);
-      const axes = attribute.ints(node, 'axes', [...starts.keys()]);
-      const given = [starts, ends, axes].map((list) => graph.constant(integers(list)));
-      return withInputs(node, { 1: given[0] ?? '', 2: given[1] ?? '', 3: given[2] ?? '' }, [
-        'starts',
-        'ends',
-        'axes',
-      ]);
+  ],
+  GroupNormalization: [{ before: 21, upgrade: spreadGroups }],
+  Hardmax: [{ before: 13, upgrade: flattened }],
+  LogSoftmax: [{ before: 13, upgrade: flattened }],
+  Pad: [
+    {
+      before: 11,
+      upgrade: (node, graph) => {
+        const pads = attribute.ints(node, 'pads', []);
+        const fill = filled(graph.type(node.inputs[0] ?? ''), [], attribute.float(node, 'value', 0));
+        return withInputs(node, { 1: graph.constant(integers(pads)), 2: graph.constant(fill) }, [
+          'pads',
+          'value',
+        ]);
+      },
     },
-  },
-  Softmax: { before: 13, upgrade: flattened },
-  Split: { before: 13, upgrade: integersToInput('split') },
-  Squeeze: { before: 13, upgrade: integersToInput('axes') },
-  TopK: {
-    before: 10,
-    upgrade: (node, graph) =>
-      withInputs(node, { 1: graph.constant(integers([attribute.int(node, 'k', 1)])) }, ['k']),
-  },
-  Unsqueeze: { before: 13, upgrade: integersToInput('axes') },
-  Upsample: { before: 10, upgrade: toResize },
+  ],
+  ReduceL1: [axesToInput],
+  ReduceL2: [axesToInput],
+  ReduceLogSum: [axesToInput],
+  ReduceLogSumExp: [axesToInput],
+  ReduceMax: [axesToInput],
+  ReduceMean: [axesToInput],
+  ReduceMin: [axesToInput],
+  ReduceProd: [axesToInput],
+  ReduceSum: [{ before: 13, upgrade: integersToInput('axes') }],
+  ReduceSumSquare: [axesToInput],
+  Resize: [{ before: 11, upgrade: toResize }],
+  Scatter: [{ before: 11, upgrade: (node) => [{ ...node, operator: 'ScatterElements' }] }],
+  Slice: [
+    {
+      before: 10,
+      upgrade: (node, graph) => {
+        const starts = attribute.ints(node, 'starts', []);
+        const ends = attribute.ints(node, 'ends', []);
+        const axes = attribute.ints(node, 'axes', [...starts.keys()]);
+        const given = [starts, ends, axes].map((list) => graph.constant(integers(list)));
+        return withInputs(node, { 1: given[0] ?? '', 2: given[1] ?? '', 3: given[2] ?? '' }, [
+          'starts',
+          'ends',
+          'axes',
+        ]);
+      },
+    },
+  ],
+  Softmax: [{ before: 13, upgrade: flattened }],
+  Split: [
+    { before: 13, upgrade: integersToInput('split') },
+    { before: 18, upgrade: countParts },
+  ],
+  Squeeze: [{ before: 13, upgrade: integersToInput('axes') }],
+  TopK: [
+    {
+      before: 10,
+      upgrade: (node, graph) =>
+        withInputs(node, { 1: graph.constant(integers([attribute.int(node, 'k', 1)])) }, ['k']),
+    },
+  ],
+  Unsqueeze: [{ before: 13, upgrade: integersToInput('axes') }],
+  Upsample: [{ before: 10, upgrade: toResize }],
 };
 
 /**
- * @param opset the model's own operator set
- * @returns the nodes that do in set 17 what `node` did in its own
+ * @param opset the operator set that the node is written in
+ * @returns the nodes that do in the graph's operator set what `node` did in its own
  */
 export function upgrade(node: Node, opset: number, graph: GraphBuilder): readonly Node[] {
-  const entry = Object.hasOwn(upgrades, node.operator) ? upgrades[node.operator] : undefined;
-  return entry === undefined || opset >= entry.before ? [node] : entry.upgrade(node, graph);
+  const steps = Object.hasOwn(upgrades, node.operator) ? (upgrades[node.operator] ?? []) : [];
+  return steps
+    .filter(({ before }) => opset < before && before <= graph.opset)
+    .reduce<readonly Node[]>(
+      (nodes, step) =>
+        nodes.flatMap((each) => (each.operator === node.operator ? step.upgrade(each, graph) : [each])),
+      [node],
+    );
 }
 
 /** Operators whose older forms are rewritten, each with the first set that needs no rewriting. */
-export const rewritten: readonly { operator: string; before: number }[] = Object.entries(upgrades).map(
-  ([operator, { before }]) => ({ operator, before }),
+export const rewritten: readonly { operator: string; before: number }[] = Object.entries(upgrades).flatMap(
+  ([operator, steps]) =>
+    steps.flatMap(({ before }) => (before <= GRADIENT_OPSET ? [{ operator, before }] : [])),
 );

@@ -3,7 +3,7 @@ import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { attributes } from '../../core/onnx/attributes.ts';
 import type { AttributeValues } from '../../core/onnx/builder.ts';
 import { writeModel } from '../../core/onnx/file.ts';
-import type { Declaration, Graph, Node } from '../../core/onnx/graph.ts';
+import type { Declaration, Graph, Model, Node } from '../../core/onnx/graph.ts';
 import type { ElementType, Tensor } from '../../core/onnx/tensor.ts';
 
 export function node(
@@ -30,8 +30,14 @@ export function declaration(
   return { name, type, typeName: type, shape };
 }
 
-export function modelBytes(graph: Partial<Graph>, opset = 17, irVersion = 8): Uint8Array<ArrayBuffer> {
+export function modelBytes(
+  graph: Partial<Graph>,
+  opset = 17,
+  irVersion = 8,
+  more: Partial<Pick<Model, 'domains' | 'functions'>> = {},
+): Uint8Array<ArrayBuffer> {
   return writeModel({
+    ...more,
     irVersion,
     opset,
     graph: {
@@ -45,9 +51,16 @@ export function modelBytes(graph: Partial<Graph>, opset = 17, irVersion = 8): Ui
   });
 }
 
-/** One thread: tests share the machine. */
-export function openSession(bytes: Uint8Array): Promise<InferenceSession> {
-  return InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 4 });
+/**
+ * One thread: tests share the machine.
+ * @param optimised whether the runtime may fuse operators, which can change results (quantised models: by whole steps)
+ */
+export function openSession(bytes: Uint8Array, optimised = true): Promise<InferenceSession> {
+  return InferenceSession.create(bytes, {
+    intraOpNumThreads: 1,
+    logSeverityLevel: 4,
+    graphOptimizationLevel: optimised ? 'all' : 'disabled',
+  });
 }
 
 export type FloatType = 'float32' | 'float64';

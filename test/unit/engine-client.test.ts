@@ -9,8 +9,8 @@ import { makeBaseline } from '../../core/attribution/baselines.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { gaussianBlur } from '../../core/imaging/resample.ts';
-import { writeModel } from '../../core/onnx/file.ts';
-import type { Declaration, Model, Node } from '../../core/onnx/graph.ts';
+import { type Writable, writeModel } from '../../core/onnx/file.ts';
+import type { Declaration, Node } from '../../core/onnx/graph.ts';
 import { tensor } from '../../core/onnx/tensor.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import type { EngineMap, ExplainJob } from '../../main/engine/engine.ts';
@@ -189,7 +189,7 @@ describe('the engine refuses, and goes on', () => {
     [
       'an output that the model does not have',
       { ...model, output: { ...model.output, name: 'nix' } },
-      'unsupported',
+      'bad-request',
       /nix/,
     ],
     [
@@ -212,7 +212,7 @@ describe('the engine refuses, and goes on', () => {
     const bytes = Buffer.from(normalNumbers(5000, randomSource(2)).buffer);
     writeFileSync(file, bytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    await expect(engine.run({ ...model, file, sha256 }, x)).rejects.toMatchObject({ kind: 'unsupported' });
+    await expect(engine.run({ ...model, file, sha256 }, x)).rejects.toMatchObject({ kind: 'not-recognised' });
     await expect(engine.check(file)).rejects.toBeInstanceOf(PathlightError);
   });
 
@@ -273,7 +273,7 @@ const floats = (name: string, shape: (number | string)[]): Declaration => ({
   shape,
 });
 /** sum = image + the sum of 60,000 x 60,000 x 100 zeros. */
-const terabytes: Model = {
+const terabytes: Writable = {
   irVersion: 8,
   opset: 17,
   graph: {

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PathlightError } from '../../core/contract/errors.ts';
-import { readModel, writeModel } from '../../core/onnx/file.ts';
+import { externalLocations, readModel, writeModel } from '../../core/onnx/file.ts';
 import {
   ModelProtoSchema,
+  StringStringEntryProtoSchema,
   TensorProto_DataLocation,
   TensorProto_DataType,
   TensorProtoSchema,
@@ -17,14 +18,18 @@ import { declaration, modelBytes, node } from '../support/onnx-models.ts';
 
 const shipped = readFileSync(path.resolve(import.meta.dirname, '../../models/pneumonia/model.onnx'));
 
-function failure(bytes: Uint8Array): PathlightError {
+function thrown(read: () => unknown): PathlightError {
   try {
-    readModel(bytes);
+    read();
   } catch (error) {
     if (error instanceof PathlightError) return error;
     throw error;
   }
   throw new Error('the file was read');
+}
+
+function failure(bytes: Uint8Array): PathlightError {
+  return thrown(() => readModel(bytes));
 }
 
 function withConstant(value: Tensor): Uint8Array<ArrayBuffer> {
@@ -116,22 +121,88 @@ describe('a file that is no usable model', () => {
     expect(error.message).toBe('The tensor "c" of shape [4] holds 2 values instead of 4.');
   });
 
-  it('is refused when its weights lie elsewhere, or are of another kind', () => {
+  it('is refused when it computes in a type of 8 bits or less', () => {
     const proto = fromBinary(ModelProtoSchema, withConstant(tensor('float32', [1], [1])));
     const [constant] = proto.graph?.initializer ?? [];
-    if (constant !== undefined) constant.dataLocation = TensorProto_DataLocation.EXTERNAL;
+    if (constant !== undefined) constant.dataType = TensorProto_DataType.FLOAT8E4M3FN;
     expect(failure(toBinary(ModelProtoSchema, proto))).toMatchObject({
       kind: 'unsupported',
-      message: expect.stringContaining('a file of their own') as string,
+      message: expect.stringContaining('float8e4m3fn') as string,
     });
-    if (constant !== undefined)
+  });
+});
+
+describe('numbers of 16 bits', () => {
+  /** A model of one constant, whose bits are given. */
+  function halves(dataType: TensorProto_DataType, bits: number[], fields: boolean): Tensor | undefined {
+    const proto = fromBinary(ModelProtoSchema, withConstant(integers([0])));
+    const content = fields ? { int32Data: bits } : { rawData: new Uint8Array(Uint16Array.from(bits).buffer) };
+    if (proto.graph !== undefined) {
+      proto.graph.initializer = [
+        create(TensorProtoSchema, { name: 'c', dims: [BigInt(bits.length)], dataType, ...content }),
+      ];
+    }
+    const model = readModel(toBinary(ModelProtoSchema, proto));
+    expect(model.notes).toEqual([
+      `The model is in ${dataType === TensorProto_DataType.FLOAT16 ? 'float16' : 'bfloat16'}: its weights and values were computed in float32.`,
+    ]);
+    return model.graph.constants.get('c');
+  }
+
+  it.each([false, true])('are read exactly as float32 (typed fields: %s)', (fields) => {
+    // IEEE 754: 1, -2, the greatest, the least normal, the least subnormal, -0, infinities
+    const float16 = [0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x8000, 0x7c00, 0xfc00];
+    const wanted = [1, -2, 65504, 2 ** -14, 2 ** -24, -0, Infinity, -Infinity];
+    expect(halves(TensorProto_DataType.FLOAT16, float16, fields)).toEqual(tensor('float32', [8], wanted));
+    expect(halves(TensorProto_DataType.FLOAT16, [0x7e00], fields)?.data[0]).toBeNaN();
+    const bfloat16 = [0x3f80, 0xc000, 0x7f80, 0x0001];
+    expect(halves(TensorProto_DataType.BFLOAT16, bfloat16, fields)).toEqual(
+      tensor('float32', [4], [1, -2, Infinity, 2 ** -133]),
+    );
+  });
+});
+
+describe('weights in a file beside the model', () => {
+  /** A model whose constant lies elsewhere. */
+  function elsewhere(entries: Record<string, string>): Uint8Array {
+    const proto = fromBinary(ModelProtoSchema, withConstant(tensor('float32', [2], [0, 0])));
+    const [constant] = proto.graph?.initializer ?? [];
+    if (constant !== undefined) {
       Object.assign(constant, {
-        dataLocation: TensorProto_DataLocation.DEFAULT,
-        dataType: TensorProto_DataType.FLOAT16,
+        rawData: new Uint8Array(),
+        dataLocation: TensorProto_DataLocation.EXTERNAL,
+        externalData: Object.entries(entries).map(([key, value]) =>
+          create(StringStringEntryProtoSchema, { key, value }),
+        ),
       });
-    expect(failure(toBinary(ModelProtoSchema, proto))).toMatchObject({
-      kind: 'unsupported',
-      message: expect.stringContaining('float16') as string,
-    });
+    }
+    return toBinary(ModelProtoSchema, proto);
+  }
+  const files = new Map([['weights.bin', new Uint8Array(Float32Array.from([9, 1.5, -2, 9]).buffer)]]);
+  const read = (entries: Record<string, string>): Tensor | undefined =>
+    readModel(elsewhere(entries), files).graph.constants.get('c');
+
+  it('are read from where it says', () => {
+    const here = { location: 'weights.bin', offset: '4', length: '8' };
+    expect(externalLocations(elsewhere(here))).toEqual(['weights.bin']);
+    expect(read(here)).toEqual(tensor('float32', [2], [1.5, -2]));
+    expect(() => read({ location: 'weights.bin' })).toThrow('holds 4 values instead of 2');
+  });
+
+  it.each([
+    [{ location: 'other.bin' }, 'not-found', '"other.bin", which is not there'],
+    [{ location: 'weights.bin', offset: '12', length: '8' }, 'damaged', 'takes 8 bytes from 12 of the file'],
+    [{ location: 'weights.bin', offset: '-4', length: '8' }, 'damaged', 'which has 16'],
+    [{ location: 'weights.bin', offset: 'x' }, 'damaged', 'which has 16'],
+    [{ location: '../weights.bin' }, 'unsupported', "outside the model's own folder"],
+    [{ location: 'a/../../weights.bin' }, 'unsupported', "outside the model's own folder"],
+    [{ location: '/etc/passwd' }, 'unsupported', "outside the model's own folder"],
+    [{ location: 'C:\\weights.bin' }, 'unsupported', "outside the model's own folder"],
+    [{ location: '..\\weights.bin' }, 'unsupported', "outside the model's own folder"],
+    [{}, 'unsupported', "outside the model's own folder"],
+  ])('are refused where they are not: %j', (entries, kind, message) => {
+    const error = thrown(() => read(entries));
+    expect(error.kind).toBe(kind);
+    expect(error.message).toContain(message);
   });
 });

@@ -29,8 +29,9 @@ export const rules = {
 
 const random = refused('its result is random, so that no two evaluations explain the same model');
 const recurrent = refused('recurrent layers have no gradient rule');
-const quantised = refused('the model is quantised: its gradient is zero almost everywhere');
-const repeated = refused('loops have no gradient rule');
+const quantised = refused(
+  'it computes in integers: a model quantised so has no gradient, but may have one in its QDQ form',
+);
 const regions = refused('it pools regions for detectors, which have no gradient rule');
 const spectral = refused('Fourier transforms and spectra have no gradient rule');
 const loss = refused('it is a training loss: explain what the model outputs before it');
@@ -48,7 +49,6 @@ const refusals: Readonly<Record<string, Rule>> = {
   CumProd: refused('running products have no gradient rule'),
   DFT: spectral,
   DeformConv: refused('deformable convolutions have no gradient rule'),
-  DequantizeLinear: quantised,
   Det: refused('determinants have no gradient rule'),
   DynamicQuantizeLinear: quantised,
   GRU: recurrent,
@@ -56,7 +56,6 @@ const refusals: Readonly<Record<string, Rule>> = {
   HannWindow: spectral,
   ImageDecoder: refused('it decodes an image file: the model must take pixels'),
   LSTM: recurrent,
-  Loop: repeated,
   MatMulInteger: quantised,
   MaxRoiPool: regions,
   MelWeightMatrix: spectral,
@@ -68,7 +67,6 @@ const refusals: Readonly<Record<string, Rule>> = {
   OptionalHasElement: containers,
   QLinearConv: quantised,
   QLinearMatMul: quantised,
-  QuantizeLinear: quantised,
   RNN: recurrent,
   RandomNormal: random,
   RandomNormalLike: random,
@@ -77,7 +75,6 @@ const refusals: Readonly<Record<string, Rule>> = {
   RegexFullMatch: words,
   RoiAlign: regions,
   STFT: spectral,
-  Scan: repeated,
   SequenceAt: containers,
   SequenceConstruct: containers,
   SequenceEmpty: containers,
