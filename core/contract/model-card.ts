@@ -17,10 +17,12 @@ export const ModelCardSchema = v.strictObject({
   file: text,
   /** SHA-256 of that file, lower-case hexadecimal. */
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  /** SHA-256 of each file beside it in which the model keeps weights, by the name that the model states. */
+  externalData: v.optional(v.record(text, v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)))),
   intendedUse: text,
   input: v.strictObject({
     name: text,
-    layout: v.literal('NCHW'),
+    layout: v.picklist(['NCHW', 'NHWC']),
     channels: v.picklist([1, 3]),
     height: inputSize,
     width: inputSize,
@@ -34,6 +36,16 @@ export const ModelCardSchema = v.strictObject({
     mean: v.union([v.number(), v.array(v.number())]),
     std: v.union([positive, v.array(positive)]),
   }),
+  /** Values of the model's further inputs, the same for every image: one number for all of a shape, or each, row by row. */
+  heldInputs: v.optional(
+    v.record(
+      text,
+      v.strictObject({
+        shape: v.array(positiveInteger),
+        values: v.pipe(v.array(v.number()), v.minLength(1)),
+      }),
+    ),
+  ),
   output: v.strictObject({
     name: text,
     /** What turns the output into probabilities; `none` where it already is one. */

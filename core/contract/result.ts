@@ -83,6 +83,8 @@ export interface ExplanationResult extends Convergence {
   device: DeviceInfo;
   lungs: LungCheck | null;
   flags: Flag[];
+  /** What to know of how the model was read and computed (in another number format than its own): one sentence each. */
+  notes: string[];
   seconds: number;
   app: { version: string; commit: string };
 }

@@ -53,6 +53,7 @@ export interface Explanation {
 interface Integral extends Convergence {
   map: Float32Array;
   seconds: number;
+  notes: readonly string[];
 }
 
 export interface AnalysisOptions {
@@ -82,6 +83,7 @@ const KeptSchema = v.object({
   evaluations: v.number(),
   converged: v.boolean(),
   seconds: v.number(),
+  notes: v.array(v.string()),
 });
 
 /** Everything that an explanation needs before its first gradient. */
@@ -218,7 +220,16 @@ export class Analysis {
       frame,
       model: card.sha256,
       parameters: sha256(
-        JSON.stringify([card.input, card.output, target.index, scalar, baseline, parameters, computer]),
+        JSON.stringify([
+          card.input,
+          card.heldInputs,
+          card.output,
+          target.index,
+          scalar,
+          baseline,
+          parameters,
+          computer,
+        ]),
       ),
       app: `${this.app.version} ${this.app.commit}`,
     };
@@ -242,11 +253,11 @@ export class Analysis {
       mapTolerance: parameters.mapTolerance,
       maxEvaluations: parameters.maxEvaluations,
     };
-    for await (const { map, ...state } of this.#engine.explain(job, signal)) {
+    for await (const { map, notes, ...state } of this.#engine.explain(job, signal)) {
       const summed = sumChannels(map, channels);
       yield { header: { type: 'map', baseline: request.baseline, height, width, ...state }, data: summed };
       if (!state.final) continue;
-      const integral = { ...convergenceOf(state), map: summed, seconds: state.seconds };
+      const integral = { ...convergenceOf(state), map: summed, seconds: state.seconds, notes };
       this.#keep(prepared, integral);
       return integral;
     }
@@ -270,7 +281,7 @@ export class Analysis {
     const { request, model, prediction, target, device, parameters, imageSha256, input } = prepared;
     const { card } = model;
     const { height, width } = card.input;
-    const { map, seconds } = integral;
+    const { map, seconds, notes } = integral;
     const lungs = await this.lungs(request, height, width);
     const check: LungCheck | null =
       lungs === null
@@ -298,6 +309,7 @@ export class Analysis {
       ...convergenceOf(integral),
       device,
       lungs: check,
+      notes: [...notes],
       seconds,
       app: this.app,
     };

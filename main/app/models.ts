@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { PathlightError } from '../../core/contract/errors.ts';
 import { type ModelCard, ModelCardSchema } from '../../core/contract/model-card.ts';
+import { staysInFolder } from '../../core/onnx/external-data.ts';
 import type { EngineModel } from '../engine/engine.ts';
 import { fileSha256 } from './images.ts';
 import { applicationRoot } from './root.ts';
@@ -125,26 +126,31 @@ async function isFolder(file: string): Promise<boolean> {
 
 async function readModel(folder: string, sha256: (file: string) => Promise<string>): Promise<UsableModel> {
   const card = await readCard(folder);
-  const file = path.join(folder, card.file);
-  let actual;
-  try {
-    actual = await sha256(file);
-  } catch {
-    throw refusal(`the file that its card names, '${card.file}', is missing or cannot be read`);
-  }
-  if (actual !== card.sha256) {
-    throw refusal(
-      `'${card.file}' does not match its hash: the card says ${card.sha256.slice(0, 12)}…, the file has ${actual.slice(0, 12)}…`,
-    );
-  }
-  const { channels, height, width, name } = card.input;
+  const check = async (name: string, stated: string): Promise<void> => {
+    let actual;
+    try {
+      actual = await sha256(path.join(folder, name));
+    } catch {
+      throw refusal(`the file that its card names, '${name}', is missing or cannot be read`);
+    }
+    if (actual !== stated) {
+      throw refusal(
+        `'${name}' does not match its hash: the card says ${stated.slice(0, 12)}…, the file has ${actual.slice(0, 12)}…`,
+      );
+    }
+  };
+  await check(card.file, card.sha256);
+  for (const [name, stated] of Object.entries(card.externalData ?? {})) await check(name, stated);
+  const { channels, height, width, name, layout } = card.input;
   return {
     card,
     engine: {
       id: card.id,
-      file: path.resolve(file),
-      sha256: actual,
-      input: { name, shape: [channels, height, width] },
+      file: path.resolve(folder, card.file),
+      sha256: card.sha256,
+      ...(card.externalData === undefined ? {} : { externalData: card.externalData }),
+      input: { name, shape: [channels, height, width], layout },
+      ...(card.heldInputs === undefined ? {} : { heldInputs: card.heldInputs }),
       output: { name: card.output.name, activation: card.output.activation },
     },
   };
@@ -186,6 +192,8 @@ function contradictionIn(card: ModelCard): string | undefined {
   if (path.basename(card.file) !== card.file || card.file.includes('\\')) {
     return `at file: '${card.file}' is not the bare name of a file beside the card`;
   }
+  const outside = Object.keys(card.externalData ?? {}).find((name) => !staysInFolder(name));
+  if (outside !== undefined) return `at externalData: '${outside}' lies outside the model's own folder`;
   if (new Set(labels).size !== labels.length) return 'at output.labels: a label stands twice';
   for (const field of ['mean', 'std'] as const) {
     const values = card.input[field];

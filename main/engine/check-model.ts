@@ -1,6 +1,6 @@
 import { buildGradientModel, checkSupport, type ModelSupport } from '../../core/autodiff/index.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
-import { readModelFile } from './model-file.ts';
+import { readExternalFiles, readModelFile } from './model-file.ts';
 import { openSession } from './sessions.ts';
 
 /**
@@ -11,13 +11,15 @@ import { openSession } from './sessions.ts';
  */
 export async function checkModel(file: string): Promise<ModelSupport> {
   const bytes = await readModelFile(file);
-  const support = checkSupport(bytes);
+  const externalFiles = await readExternalFiles(file, bytes);
+  const support = checkSupport(bytes, { externalFiles });
   const [input] = support.inputs;
   const [output] = support.outputs;
   if (!support.explainable || input === undefined || output === undefined) return support;
   try {
-    const ends = { input: input.name, output: output.name, objective: 'logit', activation: 'none' } as const;
-    const session = await openSession(buildGradientModel(bytes, ends).bytes, 'the gradient graph');
+    const ends = { input: input.name, output: output.name, externalFiles };
+    const gradient = buildGradientModel(bytes, { ...ends, objective: 'logit', activation: 'none' });
+    const session = await openSession(gradient.bytes, 'the gradient graph');
     await session.release();
     return support;
   } catch (error) {

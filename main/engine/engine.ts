@@ -1,7 +1,7 @@
 /** What the rest of main asks of the engine process. */
 import type { IntegralFrame } from '../../core/attribution/integrated-gradients.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
-import type { ModelSupport } from '../../core/autodiff/index.ts';
+import type { HeldInput, ModelSupport } from '../../core/autodiff/index.ts';
 import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
 
 /** A model file that has been checked against its card (main/app/models.ts). */
@@ -10,7 +10,12 @@ export interface EngineModel {
   /** Absolute path of the ONNX file. */
   file: string;
   sha256: string;
-  input: { name: string; shape: readonly number[] };
+  /** SHA-256 of the files beside it in which it keeps weights, by the names that it states. */
+  externalData?: Readonly<Record<string, string>>;
+  /** `shape` is channels first, whatever the layout that the model takes. */
+  input: { name: string; shape: readonly number[]; layout?: 'NCHW' | 'NHWC' };
+  /** Values of its further inputs, by name. */
+  heldInputs?: Readonly<Record<string, HeldInput>>;
   output: { name: string; activation: 'softmax' | 'sigmoid' | 'none' };
 }
 
@@ -30,7 +35,10 @@ export interface ExplainJob {
 }
 
 /** After every batch. `map` is [elements], signed. */
-export type EngineMap = IntegralFrame;
+export interface EngineMap extends IntegralFrame {
+  /** What readers of the results should know of how the model was read: one sentence each. */
+  notes: readonly string[];
+}
 
 /** `pathlight model check`. */
 export type { ModelSupport };

@@ -6,7 +6,13 @@
 import { type InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { integratedGradients } from '../../core/attribution/integrated-gradients.ts';
-import { buildGradientModel, type GradientModel, type GradientOptions } from '../../core/autodiff/index.ts';
+import {
+  buildForwardModel,
+  buildGradientModel,
+  type Ends,
+  type GradientModel,
+  type GradientOptions,
+} from '../../core/autodiff/index.ts';
 import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { checkModel } from './check-model.ts';
@@ -59,8 +65,10 @@ async function explainInTurn(job: ExplainJob, id: number): Promise<undefined> {
 
 async function run(model: EngineModel, input: Float32Array): Promise<Float32Array> {
   checkSize(model, input);
-  const open = async (): Promise<InferenceSession> =>
-    openSession(await readCheckedModel(model.file, model.sha256), `model ${model.id}`);
+  const open = async (): Promise<InferenceSession> => {
+    const { bytes, ends } = await readCheckedModel(model);
+    return openSession(buildForwardModel(bytes, ends), `model ${model.id}`);
+  };
   return forward.use(keyOf(model), open, async (session) => {
     const feeds = { [model.input.name]: new Tensor('float32', input, [1, ...model.input.shape]) };
     return floats(await runSession(session, feeds, [model.output.name]), model.output.name);
@@ -89,12 +97,9 @@ async function device(provider: Provider, model: EngineModel | null): Promise<De
 }
 
 async function selfTestOf(provider: Provider, model: EngineModel): Promise<SelfTest> {
+  const { bytes, ends } = await readCheckedModel(model);
   // By the logit: a probability that has come to 0 or 1 has no gradient to compare.
-  return selfTest(
-    provider,
-    await readCheckedModel(model.file, model.sha256),
-    gradientOptions(model, 'logit'),
-  );
+  return selfTest(provider, bytes, gradientOptions(model, ends, 'logit'));
 }
 
 async function probe(provider: Provider): Promise<DeviceOffer> {
@@ -143,14 +148,8 @@ function nameOf({ provider, name }: Omit<DeviceInfo, 'selfTest'>): string {
   return name === '' ? provider : `${provider} (${name})`;
 }
 
-function gradientOptions(model: EngineModel, objective: ExplainJob['scalar']): GradientOptions {
-  return {
-    input: model.input.name,
-    output: model.output.name,
-    objective,
-    activation: model.output.activation,
-    inputShape: model.input.shape,
-  };
+function gradientOptions(model: EngineModel, ends: Ends, objective: ExplainJob['scalar']): GradientOptions {
+  return { ...ends, objective, activation: model.output.activation };
 }
 
 async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promise<void> {
@@ -159,8 +158,9 @@ async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promis
   await device(provider, model);
   if (signal.aborted) throw new PathlightError('cancelled', 'Cancelled');
   const open = async (): Promise<Gradients> => {
-    const graph = buildGradientModel(await readCheckedModel(model.file, model.sha256), {
-      ...gradientOptions(model, job.scalar),
+    const { bytes, ends } = await readCheckedModel(model);
+    const graph = buildGradientModel(bytes, {
+      ...gradientOptions(model, ends, job.scalar),
       kernels: provider === 'cpu' ? 'cpu' : 'gpu',
     });
     const session = await openSession(graph.bytes, `the gradient graph of model ${model.id}`, { provider });
@@ -176,13 +176,14 @@ async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promis
       batchSize: batchSizeFor(model.input.shape),
     };
     for await (const item of integratedGradients(differentiable, job.x, job.baseline, options, signal)) {
-      post({ id, item });
+      post({ id, item: { ...item, notes: graph.notes } });
     }
   });
 }
 
 function keyOf(model: EngineModel): string {
-  return `${model.sha256} ${model.input.name} ${model.output.name} ${model.output.activation}`;
+  const { sha256, externalData, input, output, heldInputs } = model;
+  return JSON.stringify([sha256, externalData, input, output, heldInputs]);
 }
 
 function checkSize(model: EngineModel, input: Float32Array): void {

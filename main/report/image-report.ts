@@ -106,6 +106,7 @@ function writeProvenance(paper: Paper, data: ReportData, who: Identity): void {
     { label: 'Device', value: deviceText(device) },
     ...(device.selfTest === null ? [] : [{ label: 'Self-test', value: selfTestText(device.selfTest) }]),
     { label: 'Runtime', value: stated(device.runtime) },
+    ...result.notes.map((note): Fact => ({ label: 'Note', value: note })),
     { label: 'Computing time', value: duration(result.seconds) },
     {
       label: 'Parameters',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -64,6 +65,42 @@ describe('models on disk', () => {
     const { models, refused } = await createModelCatalogue([own, shippedModels]).read();
     expect(models.find((model) => model.card.id === 'pneumonia')?.card.name).toBe('My own');
     expect(refused).toEqual([{ folder: 'pneumonia', reason: "another model is already called 'pneumonia'" }]);
+  });
+});
+
+describe('weights in a file of their own', () => {
+  const content = Buffer.from('weights');
+  const digest = createHash('sha256').update(content).digest('hex');
+  const withWeights = (name: string, externalData: Record<string, string>): string => {
+    const models = folderWith(name, { ...card, externalData });
+    writeFileSync(path.join(models, 'mine', 'weights.bin'), content);
+    return models;
+  };
+
+  test('are hashed as the model itself is, and passed on', async () => {
+    const { models } = await createModelCatalogue([withWeights('w-ok', { 'weights.bin': digest })]).read();
+    expect(models[0]?.engine.externalData).toEqual({ 'weights.bin': digest });
+    const changed = withWeights('w-changed', { 'weights.bin': '0'.repeat(64) });
+    expect(await reasonOf(changed)).toMatch(/^'weights\.bin' does not match its hash/);
+    expect(await reasonOf(withWeights('w-gone', { 'other.bin': digest }))).toMatch(
+      /'other\.bin', is missing/,
+    );
+  });
+
+  test.each(['../weights.bin', '/etc/passwd', 'a\\..\\..\\b', ''])('may not be %j', async (name) => {
+    expect(await reasonOf(withWeights('w-outside', { [name]: digest }))).toMatch(
+      /^card\.json at externalData/,
+    );
+  });
+});
+
+test('a card may state channels last, and values of further inputs', async () => {
+  const heldInputs = { age: { shape: [1, 1], values: [60] } };
+  const models = folderWith('ends', { ...card, heldInputs, input: { ...card['input'], layout: 'NHWC' } });
+  const { models: usable } = await createModelCatalogue([models]).read();
+  expect(usable[0]?.engine).toMatchObject({
+    heldInputs,
+    input: { name: 'image', shape: [1, 224, 224], layout: 'NHWC' },
   });
 });
 
