@@ -25,11 +25,9 @@ export interface Opened {
   readonly shape: readonly number[];
   /** What readers of the results should know of how the model was read: one sentence each. */
   readonly notes: readonly string[];
-  /** Bytes that the gradient of one image takes, estimated: the weights, and every value that the way back may need. */
-  readonly memory: number;
 }
 
-/** What one image may take. */
+/** Bytes that the gradient of one image may take. */
 const MEMORY_BUDGET = 8 * 2 ** 30;
 
 /** Two sizes that no exporter would write into a model by chance: what differs between them depends on the batch. */
@@ -61,7 +59,7 @@ export function openModel(file: Model, ends: Ends): Opened {
   return { ...follow(model, ends, [fixed], shape), batch: fixed, shape };
 }
 
-type Followed = Pick<Opened, 'graph' | 'plan' | 'obstacles' | 'notes' | 'memory'>;
+type Followed = Pick<Opened, 'graph' | 'plan' | 'obstacles' | 'notes'>;
 
 /**
  * A model may declare a free batch and yet hold shapes of one image: then one image at a time is what works.
@@ -86,35 +84,35 @@ function follow(model: Model, ends: Ends, probes: readonly number[], shape: read
   const options = { input, output, shapes, held, replacement: replacementOf, refusal };
   const { graph, obstacles, notes } = readForward(model, options);
   const plan = planBackward(graph, input, output);
-  const memory = memoryOf(graph, plan);
-  return { graph, plan, obstacles: [...obstacles, ...plan.obstacles], notes, memory };
+  checkMemory(graph, plan);
+  return { graph, plan, obstacles: [...obstacles, ...plan.obstacles], notes };
 }
 
-/** @throws PathlightError too-large, with the node that takes most */
-function memoryOf(graph: GraphBuilder, plan: Plan): number {
-  const weights = [...graph.constants.keys()].reduce((sum, name) => sum + graph.bytes(name), 0);
-  const values = [...plan.active].map((name) => ({ name, bytes: graph.has(name) ? graph.bytes(name) : 0 }));
-  // Behind an obstacle, and off the way of the gradient, values live only until the next: the largest stands for them.
-  const others = graph.nodes.flatMap(({ outputs }) =>
-    outputs.map((name) => (name === '' ? 0 : graph.bytes(name))),
+/**
+ * Bounds the weights and every value that the way back may need, before the way back is written. (What a gradient really asks
+ * is less, and known later: core/onnx/cost.ts.)
+ * @throws PathlightError too-large, with the node that takes most
+ */
+function checkMemory(graph: GraphBuilder, plan: Plan): void {
+  const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+  const weights = [...graph.constants.keys()].filter((name) => read.has(name));
+  const made = graph.nodes.flatMap((node) =>
+    node.outputs.filter((name) => name !== '').map((name) => ({ node, name, bytes: graph.bytes(name) })),
   );
-  const memory = weights + values.reduce((sum, { bytes }) => sum + bytes, 0) + 2 * Math.max(0, ...others);
-  if (memory > MEMORY_BUDGET) {
-    const largest = values.reduce(
-      (most, value) => (value.bytes > most.bytes ? value : most),
-      values[0] ?? { name: '', bytes: 0 },
-    );
-    const node = graph.nodes.find(({ outputs }) => outputs.includes(largest.name));
-    throw new PathlightError(
-      'too-large',
-      `The gradient of one image would take about ${(memory / 2 ** 30).toFixed(1)} GiB; Pathlight takes at most ${MEMORY_BUDGET / 2 ** 30}.` +
-        (node === undefined
-          ? ''
-          : ` The largest value, of node ${nodeName(node)} (${operatorName(node)}), has ${(largest.bytes / 2 ** 30).toFixed(2)} GiB.`),
-      'Choose a smaller model, or one with a smaller input.',
-    );
-  }
-  return memory;
+  const largest = made.reduce((most, each) => (each.bytes > (most?.bytes ?? 0) ? each : most), made[0]);
+  // Values off the way of the gradient live only until the next: the largest stands for them.
+  const kept = made.filter(({ name }) => plan.active.has(name));
+  const bytes =
+    weights.reduce((sum, name) => sum + graph.bytes(name), 0) +
+    kept.reduce((sum, value) => sum + value.bytes, 0) +
+    2 * (largest?.bytes ?? 0);
+  if (bytes <= MEMORY_BUDGET || largest === undefined) return;
+  const gib = (size: number): string => (size / 2 ** 30).toFixed(1);
+  throw new PathlightError(
+    'too-large',
+    `The gradient of one image would take about ${gib(bytes)} GiB; Pathlight takes at most ${gib(MEMORY_BUDGET)}. The largest value, of node ${nodeName(largest.node)} (${operatorName(largest.node)}), has ${gib(largest.bytes)} GiB.`,
+    'Choose a smaller model, or one with a smaller input.',
+  );
 }
 
 function inputSizes(model: Model, ends: Ends): Pick<Opened, 'batch' | 'shape'> {

@@ -7,7 +7,7 @@ import { type ExternalFiles, staysInFolder } from '../../core/onnx/external-data
 import { externalLocations } from '../../core/onnx/file.ts';
 import type { EngineModel } from './engine.ts';
 
-/** Protobuf's own limit for one message, and with it ONNX's for a file without external data. */
+/** Protobuf's own limit for one message; here for a model with the files beside it, too. */
 const largestModel = 2 ** 31 - 1;
 
 /**
@@ -22,7 +22,7 @@ export async function readModelFile(file: string): Promise<Uint8Array> {
       throw new PathlightError(
         'too-large',
         `The model file ${name} has ${(size / 2 ** 30).toFixed(1)} GiB; an ONNX file has less than 2 GiB`,
-        'Export the model in float32 without external data, or choose a smaller one.',
+        'Choose a smaller model.',
       );
     }
     return await readFile(file);

@@ -184,6 +184,16 @@ const cases: Partial<Record<string, readonly FusedCase[]>> = {
   'com.microsoft::GatherND': [
     { what: 'rows', x: [2, 3], operands: [image(), whole('int64', [2, 1], [1, 0])] },
   ],
+  'com.microsoft::GridSample': [17, 20].flatMap((opset) => [
+    { what: `bilinear, set ${opset}`, x: [1, 2, 3, 4], operands: [image(), real(1, 2, 3, 2)], opset },
+    {
+      what: `bicubic, from corner to corner, set ${opset}`,
+      x: [1, 2, 3, 4],
+      operands: [image(), real(1, 2, 3, 2)],
+      attributes: { mode: 'bicubic', padding_mode: 'border', align_corners: 1 },
+      opset,
+    },
+  ]),
   'com.microsoft::Pad': [
     {
       what: 'a constant',

@@ -61,6 +61,16 @@ export const linear = {
     f.give('Unsqueeze', [f.x(), f.integers([axis])]);
   },
   'com.microsoft::GatherND': (f) => f.give('GatherND', f.node.inputs),
+  'com.microsoft::GridSample': (f) => {
+    const mode = attribute.string(f.node, 'mode', 'bilinear');
+    // From set 20 on, the names are those of any number of axes.
+    const renamed = { bilinear: 'linear', bicubic: 'cubic' }[mode] ?? mode;
+    f.give('GridSample', f.node.inputs, {
+      mode: f.graph.opset < 20 ? mode : renamed,
+      padding_mode: attribute.string(f.node, 'padding_mode', 'zeros'),
+      align_corners: attribute.int(f.node, 'align_corners', 0),
+    });
+  },
   'com.microsoft::Pad': (f) =>
     f.give('Pad', f.node.inputs, { mode: attribute.string(f.node, 'mode', 'constant') }),
   'com.microsoft::Trilu': (f) => f.give('Trilu', f.node.inputs, { upper: attribute.int(f.node, 'upper', 1) }),
