@@ -143,6 +143,15 @@ const evaluations: Partial<Record<KnownOperator, Evaluation>> = {
     return [tensor(type, shape, whole ? Float64Array.from(source.data, Math.trunc) : source.data)];
   },
   Ceil: unary(Math.ceil),
+  Clip: (call) => {
+    const { type, shape } = result(call);
+    const [low] = optionalValues(call, 1) ?? [-Infinity];
+    const [high] = optionalValues(call, 2) ?? [Infinity];
+    const clipped = Float64Array.from(data(call, 0).data, (value) =>
+      Math.min(Math.max(value, low ?? -Infinity), high ?? Infinity),
+    );
+    return [tensor(type, shape, clipped)];
+  },
   Concat: (call) => {
     const { type, shape } = result(call);
     const axis = axisOf(call, attribute.int(call.node, 'axis', 0), shape.length);
@@ -246,6 +255,11 @@ const evaluations: Partial<Record<KnownOperator, Evaluation>> = {
   ReduceProd: fold(1, (product, value) => product * value),
   ReduceSum: fold(0, (sum, value) => sum + value),
   Reshape: sameData,
+  // Halves go to the even side.
+  Round: unary((value) => {
+    const rounded = Math.round(value);
+    return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+  }),
   Shape: (call) => {
     const { shape } = input(call, 0);
     const place = (at: number): number =>

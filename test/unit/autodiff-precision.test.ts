@@ -2,6 +2,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { buildGradientModel, checkSupport, type GradientOptions } from '../../core/autodiff/index.ts';
+import { readModel } from '../../core/onnx/file.ts';
 import { ModelProtoSchema, TensorProto_DataType as Code } from '../../core/onnx/generated/onnx_pb.js';
 import type { Node } from '../../core/onnx/graph.ts';
 import type { Tensor } from '../../core/onnx/tensor.ts';
@@ -206,6 +207,18 @@ describe('a model quantised around float operators', () => {
     ];
     const built = await expectSameAsRuntime(model(nodes, constants, [1, 4]), [1, 4]);
     expect(built.notes).toEqual([]);
+  });
+
+  it('may hold weights that are still to be rounded: halves go to the even side, as in the runtime', async () => {
+    const constants = {
+      w: tensor('float32', [4, 3], [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 200, -200, 0.49, 3.5, -3.5, 0]),
+      s: scalar('float32', 1),
+      z: tensor('int8', [], [2]),
+    };
+    const nodes = [...quantised('w', 'd', ['s', 'z']), node('MatMul', ['x', 'd'], ['y'])];
+    const built = await expectSameAsRuntime(model(nodes, constants, [1, 4]), [1, 4], {}, { tolerance: 1e-2 });
+    expect(built.notes).toEqual([]);
+    expect(readModel(built.bytes).graph.nodes.map(({ operator }) => operator)).not.toContain('Round');
   });
 
   it('is refused where it computes in integers', () => {

@@ -96,6 +96,16 @@ function refuse(f: Fusion, inputs: readonly number[], outputs: readonly number[]
   }
 }
 
+/** What both of ONNX Runtime's operators do with their heads; input 5 is added to the scores. */
+function giveAttended(f: Fusion, q: Value, k: Value, v: Value, mask: number): void {
+  const masks = [
+    ...(f.has(mask) ? [integerMask(f, f.x(mask), f.size(k, 2))] : []),
+    ...(f.has(5) ? [f.x(5)] : []),
+    ...(attribute.int(f.node, 'unidirectional', 0) === 1 ? [causal(f, q, k)] : []),
+  ];
+  giveJoined(f, attend(f, { q, k, v, scale: statedScale(f, f.size(q, 3)), masks }));
+}
+
 /** Of com.microsoft: one projection makes queries, keys and values. */
 function projected(f: Fusion): void {
   refuse(f, [4, 6, 7], [1]);
@@ -108,12 +118,7 @@ function projected(f: Fusion): void {
   const [q = '', k = '', v = ''] = f
     .ops('Split', [all, f.integers(sizes)], 3, { axis: 2 })
     .map((part) => toHeads(f, part, heads));
-  const masks = [
-    ...(f.has(3) ? [integerMask(f, f.x(3), f.size(k, 2))] : []),
-    ...(f.has(5) ? [f.x(5)] : []),
-    ...(attribute.int(f.node, 'unidirectional', 0) === 1 ? [causal(f, q, k)] : []),
-  ];
-  giveJoined(f, attend(f, { q, k, v, scale: statedScale(f, f.size(q, 3)), masks }));
+  giveAttended(f, q, k, v, 3);
 }
 
 /** Of com.microsoft: queries, keys and values come apart. */
@@ -135,12 +140,7 @@ function multiHead(f: Fusion): void {
     if (bias === undefined) return part;
     return f.add(part, f.reshape(bias, [1, heads, 1, f.size(part, 3)]));
   });
-  const masks = [
-    ...(f.has(4) ? [integerMask(f, f.x(4), f.size(k, 2))] : []),
-    ...(f.has(5) ? [f.x(5)] : []),
-    ...(attribute.int(f.node, 'unidirectional', 0) === 1 ? [causal(f, q, k)] : []),
-  ];
-  giveJoined(f, attend(f, { q, k, v, scale: statedScale(f, f.size(q, 3)), masks }));
+  giveAttended(f, q, k, v, 4);
 }
 
 /** Of ONNX itself, from set 23 on. */
