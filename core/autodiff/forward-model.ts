@@ -1,6 +1,7 @@
-/** ONNX model -> the ONNX model that gives its output to a caller of float32, channels first: itself wherever that is what it does. */
+/** ONNX model -> the ONNX model that gives one output to a caller of float32, channels first: itself wherever that is what it does. */
 import { PathlightError } from '../contract/errors.ts';
 import { readModel, writeModel } from '../onnx/file.ts';
+import { needed } from '../onnx/forward.ts';
 import type { Model } from '../onnx/graph.ts';
 import type { Ends } from './ends.ts';
 import { live, OLDEST_IR } from './gradient-model.ts';
@@ -54,6 +55,8 @@ function needsRewriting(model: Model, ends: Ends): boolean {
     (ends.externalFiles?.size ?? 0) > 0 ||
     Object.keys(ends.heldInputs ?? {}).length > 0 ||
     ends.layout === 'NHWC' ||
+    // What the output does not need has not been checked, and the runtime would compute some of it while it opens the file.
+    needed(model.graph, ends.output).length < model.graph.nodes.length ||
     (ends.elementType !== undefined && declared?.type !== ends.elementType)
   );
 }

@@ -35,11 +35,13 @@ const PROBES = [7, 11] as const;
 
 /** @throws PathlightError where the model contradicts itself, asks for too much, or input and output do not exist */
 export function openModel(file: Model, ends: Ends): Opened {
-  if (file.opset < OLDEST_OPSET || file.opset > NEWEST_OPSET) {
+  const stated = [file.opset, ...file.functions.flatMap(({ domains }) => domains.get('') ?? [])];
+  const unknown = stated.find((opset) => opset < OLDEST_OPSET || opset > NEWEST_OPSET);
+  if (unknown !== undefined) {
     throw new PathlightError(
       'unsupported',
-      `The model is of ONNX operator set ${file.opset}; Pathlight reads ${OLDEST_OPSET} to ${NEWEST_OPSET}.`,
-      `Export the model again with ${file.opset < OLDEST_OPSET ? 'a newer' : 'an older'} operator set.`,
+      `The model is of ONNX operator set ${unknown}; Pathlight reads ${OLDEST_OPSET} to ${NEWEST_OPSET}.`,
+      `Export the model again with ${unknown < OLDEST_OPSET ? 'a newer' : 'an older'} operator set.`,
     );
   }
   const model = adaptEnds(inlineFunctions(file), ends);

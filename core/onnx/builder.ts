@@ -152,6 +152,14 @@ export class GraphBuilder {
         `Node ${nodeName(node)} is of the unknown operator ${operatorName(node)}.`,
       );
     }
+    const twice = node.outputs.find((name) => name !== '' && this.#facts.has(name));
+    if (twice !== undefined) {
+      throw new PathlightError(
+        'damaged',
+        `The model's graph makes the value "${twice}" twice (node ${nodeName(node)}).`,
+        'Export the model again.',
+      );
+    }
     const calls = this.calls(node);
     const shapes = calls.map((call) => infer(operator, call));
     const outputs = node.outputs.map((name, output) => {

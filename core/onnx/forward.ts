@@ -43,7 +43,7 @@ export interface ForwardOptions {
 }
 
 /** The nodes on which the output depends, in topological order. */
-function needed(graph: Graph, output: string): Node[] {
+export function needed(graph: Graph, output: string): Node[] {
   const order = topologicalOrder(graph);
   const wanted = new Set([output]);
   const result: Node[] = [];
@@ -109,9 +109,10 @@ export function readForward(model: Model, options: ForwardOptions): Forward {
       if (!known) return;
       const wanted = (name: string): string => (isTop.has(node) && !used.has(name) ? '' : name);
       const pruned = { ...node, outputs: node.outputs.map(wanted) };
-      const reason = unroll(pruned, { graph, opset, count, take });
-      if (reason !== undefined) obstruct(node, reason);
-      return;
+      return attempt(node, () => {
+        const reason = unroll(pruned, { graph, opset, count, take });
+        if (reason !== undefined) obstruct(node, reason);
+      });
     }
     const replace = replacement(node);
     if (replace !== undefined) {

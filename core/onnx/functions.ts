@@ -23,9 +23,10 @@ export function inlineFunctions(model: Model): Model {
   });
   const nodesOf = (nodes: readonly Node[], open: readonly LocalFunction[]): Node[] =>
     nodes.flatMap((node) => {
+      // Calls count, too: a function may hold nothing but calls.
+      count.add(1);
       const called = functions.get(key({ ...node, name: node.operator }));
       if (called === undefined) {
-        count.add(1);
         return mapGraphs(node, (graph) => graphOf(graph, open));
       }
       if (open.includes(called)) {

@@ -146,13 +146,14 @@ describe('a function of the model', () => {
     );
   });
 
-  it('is refused where it would grow without bound', () => {
+  it.each([
+    ['something', [node('Neg', ['a'], ['b'])]],
+    ['nothing', []],
+  ] as const)('is refused where it would grow without bound, to %s', (_, last) => {
     const doubling = Array.from({ length: 40 }, (_, level) =>
       define(`F${level}`, {
         nodes:
-          level === 0
-            ? [node('Neg', ['a'], ['b'])]
-            : [call(`F${level - 1}`, ['a'], ['m']), call(`F${level - 1}`, ['m'], ['b'])],
+          level === 0 ? last : [call(`F${level - 1}`, ['a'], ['m']), call(`F${level - 1}`, ['m'], ['b'])],
       }),
     );
     const options = { input: 'x', output: 'y', objective: 'logit', activation: 'none' } as const;
