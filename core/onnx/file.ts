@@ -425,8 +425,19 @@ function readTyped(type: ElementType, proto: TensorProto): ArrayLike<number> {
 export type Writable = Pick<Model, 'irVersion' | 'opset' | 'graph'> &
   Partial<Pick<Model, 'domains' | 'functions'>>;
 
-/** Bytes of an ONNX file. The graph's nodes must stand in topological order. */
+/**
+ * Bytes of an ONNX file. The graph's nodes must stand in topological order.
+ * @throws PathlightError too-large
+ */
 export function writeModel(model: Writable): Uint8Array<ArrayBuffer> {
+  const stored = [...model.graph.constants.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+  if (stored > LARGEST) {
+    throw new PathlightError(
+      'too-large',
+      `The model's weights take ${(stored / 2 ** 30).toFixed(1)} GiB as they are computed with; an ONNX file holds less than 2.`,
+      'Use a smaller model.',
+    );
+  }
   return toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {

@@ -112,6 +112,13 @@ describe('a file that is no usable model', () => {
     expect(failure(bytes).message).toContain('10001 nodes');
   });
 
+  it('is too large to write beyond 2 GB', () => {
+    const part = tensor('float32', [2 ** 24], new Float32Array(2 ** 24));
+    const constants = new Map(Array.from({ length: 32 }, (_, index) => [`c${index}`, part]));
+    const error = thrown(() => modelBytes({ constants }));
+    expect(error).toMatchObject({ kind: 'too-large', message: expect.stringContaining('2.0 GiB') as string });
+  });
+
   it('is damaged when a tensor does not fill its shape', () => {
     const proto = fromBinary(ModelProtoSchema, withConstant(tensor('float32', [4], [1, 2, 3, 4])));
     const [constant] = proto.graph?.initializer ?? [];
