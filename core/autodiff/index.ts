@@ -1,5 +1,6 @@
 /** The gradient of an ONNX model, as an ONNX model. */
 export type { GradientModel, GradientOptions } from './gradient-model.ts';
 export { buildGradientModel } from './gradient-model.ts';
+export { representationLayer } from './representation-layer.ts';
 export type { ModelSupport } from './support.ts';
 export { checkSupport } from './support.ts';

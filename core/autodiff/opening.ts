@@ -4,7 +4,7 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Obstacle } from '../onnx/forward.ts';
 import { readForward } from '../onnx/forward.ts';
 import type { Declaration, Model, Node } from '../onnx/graph.ts';
-import { operatorName } from '../onnx/graph.ts';
+import { operatorName, producer } from '../onnx/graph.ts';
 import { OLDEST_OPSET } from '../onnx/upgrade.ts';
 import type { Plan } from './backward.ts';
 import { planBackward } from './backward.ts';
@@ -12,6 +12,7 @@ import { ruleOf } from './rules/index.ts';
 
 export interface Ends {
   readonly input: string;
+  /** An output of the model, or a value inside it, such as the last linear layer's input. */
   readonly output: string;
   /** Shape of one image, without the batch axis: for models that leave their image size open. */
   readonly inputShape?: readonly number[];
@@ -41,11 +42,12 @@ export function openModel(model: Model, ends: Ends): Opened {
     );
   }
   const { batch, shape } = inputSizes(model, ends);
-  if (!model.graph.outputs.some(({ name }) => name === ends.output)) {
+  const { nodes, outputs } = model.graph;
+  if (!outputs.some(({ name }) => name === ends.output) && producer(nodes, ends.output) === undefined) {
     throw new PathlightError(
       'bad-request',
       `The model has no output "${ends.output}".`,
-      `Its outputs are: ${names(model.graph.outputs)}.`,
+      `Its outputs are: ${names(outputs)}.`,
     );
   }
   if (batch === 'dynamic') {
