@@ -3,33 +3,73 @@ import { PathlightError } from '../contract/errors.ts';
 import type { DifferentiableModel, Evaluation } from './model.ts';
 
 /**
+ * Checks one point, an end of a path or an image alone.
+ * @param values [elements] in the model's input units
+ * @throws PathlightError `bad-request`: wrong size, or a value that is not finite
+ */
+export function checkPoint(
+  { shape }: Pick<DifferentiableModel, 'shape'>,
+  name: string,
+  values: Float32Array,
+): void {
+  const elements = shape.reduce((product, size) => product * size, 1);
+  if (values.length !== elements) {
+    throw new PathlightError(
+      'bad-request',
+      `The ${name} has ${values.length} values; the model takes ${shape.join(' x ')} = ${elements}`,
+    );
+  }
+  if (!values.every(Number.isFinite)) {
+    throw new PathlightError('bad-request', `The ${name} holds values that are not finite numbers`);
+  }
+}
+
+/**
  * Checks the two ends of a path.
  * @param x [elements] the image, in the model's input units
  * @param baseline [elements]
- * @throws PathlightError `bad-request`: wrong size, a value that is not finite, or two equal ends
+ * @throws PathlightError `bad-request`: as `checkPoint` says, or two equal ends
  */
 export function checkEnds(model: DifferentiableModel, x: Float32Array, baseline: Float32Array): void {
-  const elements = model.shape.reduce((product, size) => product * size, 1);
-  for (const [name, values] of [
-    ['image', x],
-    ['baseline', baseline],
-  ] as const) {
-    if (values.length !== elements) {
-      throw new PathlightError(
-        'bad-request',
-        `The ${name} has ${values.length} values; the model takes ${model.shape.join(' x ')} = ${elements}`,
-      );
-    }
-    if (!values.every(Number.isFinite)) {
-      throw new PathlightError('bad-request', `The ${name} holds values that are not finite numbers`);
-    }
-  }
+  checkPoint(model, 'image', x);
+  checkPoint(model, 'baseline', baseline);
   if (x.every((value, i) => value === baseline[i])) {
     throw new PathlightError(
       'bad-request',
       'The image equals its baseline: there is no difference to explain',
       'Choose another baseline.',
     );
+  }
+}
+
+/**
+ * @param place of point k, as it follows "is not a finite number"
+ * @throws PathlightError `unsupported`: a score or gradient that is not finite, with its place
+ */
+export function checkFinite({ f, gradient }: Evaluation, count: number, place: (k: number) => string): void {
+  const elements = gradient.length / count;
+  for (let k = 0; k < count; k++) {
+    const what = Number.isFinite(f[k]) ? 'gradient' : 'score';
+    if (what === 'score' || !gradient.subarray(k * elements, (k + 1) * elements).every(Number.isFinite)) {
+      throw new PathlightError(
+        'unsupported',
+        `The model's ${what} is not a finite number ${place(k)}`,
+        'Try another baseline or scalar; if it persists, the model overflows on this image and cannot be explained.',
+      );
+    }
+  }
+}
+
+/** Where a node of the straight path is, for the reader. */
+export function placeOnPath(node: number): string {
+  return `at ${(100 * node).toFixed(2)} % of the way from the baseline to the image`;
+}
+
+/** Writes b + a (x - b) into `into`, [elements]. */
+export function pointAt(x: Float32Array, baseline: Float32Array, node: number, into: Float32Array): void {
+  for (let i = 0; i < x.length; i++) {
+    const from = baseline[i] ?? 0;
+    into[i] = from + node * ((x[i] ?? 0) - from);
   }
 }
 
@@ -44,25 +84,9 @@ export async function evaluateAt(
   nodes: readonly number[],
 ): Promise<Evaluation> {
   const points = new Float32Array(nodes.length * x.length);
-  nodes.forEach((node, k) => {
-    const offset = k * x.length;
-    for (let i = 0; i < x.length; i++) {
-      const from = baseline[i] ?? 0;
-      points[offset + i] = from + node * ((x[i] ?? 0) - from);
-    }
-  });
+  nodes.forEach((node, k) => pointAt(x, baseline, node, points.subarray(k * x.length, (k + 1) * x.length)));
   const evaluation = await model.evaluate(points, nodes.length);
-  nodes.forEach((node, k) => {
-    const gradient = evaluation.gradient.subarray(k * x.length, (k + 1) * x.length);
-    const what = Number.isFinite(evaluation.f[k]) ? 'gradient' : 'score';
-    if (what === 'score' || !gradient.every(Number.isFinite)) {
-      throw new PathlightError(
-        'unsupported',
-        `The model's ${what} is not a finite number at ${(100 * node).toFixed(2)} % of the way from the baseline to the image`,
-        'Try another baseline or scalar; if it persists, the model overflows on this image and cannot be explained.',
-      );
-    }
-  });
+  checkFinite(evaluation, nodes.length, (k) => placeOnPath(nodes[k] ?? NaN));
   return evaluation;
 }
 

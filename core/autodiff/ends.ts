@@ -17,6 +17,7 @@ export interface HeldInput {
 
 export interface Ends {
   readonly input: string;
+  /** An output of the model, or a value inside it, such as the last linear layer's input. */
   readonly output: string;
   /** Shape of one image, without the batch axis: for models that leave their image size open. */
   readonly inputShape?: readonly number[];

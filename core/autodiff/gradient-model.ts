@@ -2,7 +2,6 @@
  * ONNX model -> ONNX model that also computes the gradient of a score with respect to the input, in standard operators
  * only, so that any ONNX runtime can run it.
  */
-import type { Scalar } from '../attribution/model.ts';
 import { PathlightError } from '../contract/errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 import type { Cost } from '../onnx/cost.ts';
@@ -12,7 +11,7 @@ import type { Declaration, Graph, Node } from '../onnx/graph.ts';
 import { elementCount, integers } from '../onnx/tensor.ts';
 import { appendBackward, planBackward } from './backward.ts';
 import { foldScales } from './fold-scales.ts';
-import type { Activation } from './objective.ts';
+import type { Activation, Objective } from './objective.ts';
 import { appendObjective } from './objective.ts';
 import type { Ends } from './ends.ts';
 import type { Opened } from './opening.ts';
@@ -20,7 +19,7 @@ import { describeObstacles, openModel } from './opening.ts';
 import type { KernelSet } from './site.ts';
 
 export interface GradientOptions extends Ends {
-  readonly objective: Scalar;
+  readonly objective: Objective;
   readonly activation: Activation;
   /** By default `cpu`. */
   readonly kernels?: KernelSet;
@@ -31,9 +30,9 @@ export interface GradientModel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Input [N, ...inputShape]: the model's own. */
   readonly inputName: string;
-  /** Input [N, K], of the model's element type: the weight of each output in the scalar. */
+  /** Input [N, K], of the model's element type: the weight of each output in the scalar; of a distance, what it is the distance from. */
   readonly seedName: string;
-  /** Output [N]: f = sum over k of seed_k objective(output)_k. */
+  /** Output [N]: f = sum over k of seed_k objective(output)_k; of a distance f = |output - seed|^2. */
   readonly scalarName: string;
   /** Output [N, K]: the model's raw output; further axes are laid out in a row. */
   readonly outputName: string;
@@ -68,18 +67,17 @@ export function buildGradientModel(model: Uint8Array, options: GradientOptions):
   const { input } = options;
 
   const raw = asMatrix(opened, options.output);
-  const objective = appendObjective(graph, raw, options.objective, options.activation);
   const seed = unusedName(graph, 'seed');
   graph.input(
     seed,
-    graph.type(objective),
-    graph.facts(objective).map((fact) => fact.shape),
+    graph.type(raw),
+    graph.facts(raw).map((fact) => fact.shape),
   );
-  const weighted = graph.op('Mul', [objective, seed]);
-  const scalar = graph.op('ReduceSum', [weighted, graph.constant(integers([1]))], { keepdims: 0 });
-  const plan = planBackward(graph, input, objective);
+  const objective = appendObjective(graph, raw, seed, options.objective, options.activation);
+  const scalar = graph.op('ReduceSum', [objective.terms, graph.constant(integers([1]))], { keepdims: 0 });
+  const plan = planBackward(graph, input, objective.value);
   const gradient = graph.op('Identity', [
-    appendBackward(graph, plan, input, objective, seed, options.kernels),
+    appendBackward(graph, plan, input, objective.value, objective.gradient, options.kernels),
   ]);
   foldScales(graph, [scalar, raw, gradient]);
 

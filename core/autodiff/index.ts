@@ -3,5 +3,6 @@ export type { GradientModel, GradientOptions } from './gradient-model.ts';
 export { buildGradientModel } from './gradient-model.ts';
 export type { Ends, HeldInput } from './ends.ts';
 export { buildForwardModel } from './forward-model.ts';
+export { representationLayer } from './representation-layer.ts';
 export type { ModelSupport } from './support.ts';
 export { checkSupport } from './support.ts';

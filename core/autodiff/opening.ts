@@ -5,7 +5,7 @@ import type { Obstacle } from '../onnx/forward.ts';
 import { readForward } from '../onnx/forward.ts';
 import { inlineFunctions } from '../onnx/functions.ts';
 import type { Declaration, Model } from '../onnx/graph.ts';
-import { nodeName, operatorName } from '../onnx/graph.ts';
+import { nodeName, operatorName, producer } from '../onnx/graph.ts';
 import { NEWEST_OPSET, OLDEST_OPSET } from '../onnx/upgrade.ts';
 import type { Plan } from './backward.ts';
 import { planBackward } from './backward.ts';
@@ -46,11 +46,12 @@ export function openModel(file: Model, ends: Ends): Opened {
   }
   const model = adaptEnds(inlineFunctions(file), ends);
   const { batch, shape } = inputSizes(model, ends);
-  if (!model.graph.outputs.some(({ name }) => name === ends.output)) {
+  const { nodes, outputs } = model.graph;
+  if (!outputs.some(({ name }) => name === ends.output) && producer(nodes, ends.output) === undefined) {
     throw new PathlightError(
       'bad-request',
       `The model has no output "${ends.output}".`,
-      `Its outputs are: ${names(model.graph.outputs)}.`,
+      `Its outputs are: ${names(outputs)}.`,
     );
   }
   if (batch === 'dynamic') {

@@ -80,6 +80,9 @@ function reflect(index: number, length: number): number {
   return wrapped < length ? wrapped : period - 1 - wrapped;
 }
 
+/** What lies beyond the border: the image mirrored (d c b a | a b c d | d c b a), or zeros. */
+export type Border = 'reflect' | 'zero';
+
 /**
  * Gaussian blur, separable, reflected at the border, cut off at four standard deviations: `scipy.ndimage.gaussian_filter`
  * with its defaults.
@@ -93,7 +96,18 @@ export function gaussianBlur(
   columns: number,
   sigma: number,
 ): Float32Array {
-  if (sigma <= 0) return values.slice();
+  return Float32Array.from(preciseBlur(values, rows, columns, sigma));
+}
+
+/** `gaussianBlur` in float64, for differences of blurs, with a choice of border (SciPy's `reflect`, or `constant` 0). */
+export function preciseBlur(
+  values: Float32Array,
+  rows: number,
+  columns: number,
+  sigma: number,
+  border: Border = 'reflect',
+): Float64Array {
+  if (sigma <= 0) return Float64Array.from(values);
   const radius = Math.floor(4 * sigma + 0.5);
   const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
     Math.exp(-0.5 * ((i - radius) / sigma) ** 2),
@@ -108,20 +122,22 @@ export function gaussianBlur(
     step: number,
   ) => {
     const blurred = new Float64Array(source.length);
-    const indices = Int32Array.from(
-      { length: length + 2 * radius },
-      (_, i) => reflect(i - radius, length) * step,
-    );
+    // A line with what lies beyond its ends.
+    const extended = new Float64Array(length + 2 * radius);
     for (let line = 0; line < lines; line++) {
       const base = line * lineStep;
+      for (let i = 0; i < extended.length; i++) {
+        const at = i - radius;
+        const outside = border === 'zero' && (at < 0 || at >= length);
+        extended[i] = outside ? 0 : (source[base + reflect(at, length) * step] ?? 0);
+      }
       for (let i = 0; i < length; i++) {
         let sum = 0;
-        for (let k = 0; k < kernel.length; k++)
-          sum += (kernel[k] ?? 0) * (source[base + (indices[i + k] ?? 0)] ?? 0);
+        for (let k = 0; k < kernel.length; k++) sum += (kernel[k] ?? 0) * (extended[i + k] ?? 0);
         blurred[base + i * step] = sum / total;
       }
     }
     return blurred;
   };
-  return Float32Array.from(pass(pass(values, columns, rows, 1, columns), rows, columns, columns, 1));
+  return pass(pass(values, columns, rows, 1, columns), rows, columns, columns, 1);
 }

@@ -95,6 +95,11 @@ function captured(graph: Graph): Set<string> {
   return new Set(read.filter((name) => !own.has(name)));
 }
 
+/** The node that makes a value. */
+export function producer(nodes: readonly Node[], value: string): Node | undefined {
+  return value === '' ? undefined : nodes.find(({ outputs }) => outputs.includes(value));
+}
+
 /** Every value that a node needs, those that its sub-graphs capture included. */
 export function reads(node: Node): string[] {
   const names = node.inputs.filter((name) => name !== '');

@@ -26,16 +26,16 @@ export function batchSizeFor(shape: readonly number[]): number {
 }
 
 /**
- * @param target index of the explained value of the model's output
+ * @param target index of the explained value of the model's output, or the sum over all of them
  * @throws PathlightError `bad-request`: no such value
  */
 export function differentiableModel(
   session: InferenceSession,
   graph: Omit<GradientModel, 'bytes'>,
-  target: number,
+  target: number | 'all',
 ): DifferentiableModel {
   const { inputShape: shape, outputCount: labels } = graph;
-  if (!Number.isInteger(target) || target < 0 || target >= labels) {
+  if (target !== 'all' && (!Number.isInteger(target) || target < 0 || target >= labels)) {
     throw new PathlightError(
       'bad-request',
       `The model gives ${labels} values; there is no number ${target}.`,
@@ -47,8 +47,8 @@ export function differentiableModel(
     const elements = points.length / count;
     const filled = batch === count ? points : new Float32Array(batch * elements);
     if (filled !== points) filled.set(points);
-    const seed = new Float32Array(batch * labels);
-    for (let k = 0; k < batch; k++) seed[k * labels + target] = 1;
+    const seed = new Float32Array(batch * labels).fill(target === 'all' ? 1 : 0);
+    if (target !== 'all') for (let k = 0; k < batch; k++) seed[k * labels + target] = 1;
     const outputs = await runSession(
       session,
       {

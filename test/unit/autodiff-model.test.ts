@@ -1,6 +1,11 @@
 /** What buildGradientModel and checkSupport promise, on small models. */
 import { describe, expect, it } from 'vitest';
-import { buildGradientModel, checkSupport, type GradientOptions } from '../../core/autodiff/index.ts';
+import {
+  buildGradientModel,
+  checkSupport,
+  type GradientOptions,
+  representationLayer,
+} from '../../core/autodiff/index.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import { readModel } from '../../core/onnx/file.ts';
 import type { Graph, Node } from '../../core/onnx/graph.ts';
@@ -101,6 +106,87 @@ describe('the scalar', () => {
     );
     close(result.f, [0.3 - 2, 4 + 1.5]);
     close(result.gradient, [1, 0, -1, 0, 2, 0.5]);
+  });
+});
+
+describe('the other objectives', () => {
+  const bytes = model([node('Identity', ['x'], ['y'])]);
+  const z = [0.3, -1.2, 0.7];
+  const all = [1, 1, 1];
+  const entropyOf = (probabilities: readonly number[]): number =>
+    probabilities.reduce((sum, p) => sum - p * Math.log(p), 0);
+  const odds = (values: readonly number[]): number[] => {
+    const exponentials = values.map(Math.exp);
+    return exponentials.map((value) => value / exponentials.reduce((sum, other) => sum + other, 0));
+  };
+  const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+  it.each([
+    ['softmax', z, (values: readonly number[]) => entropyOf(odds(values))],
+    [
+      'sigmoid',
+      z,
+      (values: readonly number[]) => sum(values.map((v) => entropyOf([sigmoid(v), sigmoid(-v)]))),
+    ],
+    ['none', [0.3, 0.5, 0.9], (values: readonly number[]) => sum(values.map((p) => entropyOf([p, 1 - p])))],
+  ] as const)('negative entropy under %s, against central differences', async (activation, at, entropy) => {
+    const result = await evaluate(
+      bytes,
+      { ...plain, objective: 'negative-entropy', activation },
+      [[...at]],
+      [all],
+    );
+    close(result.f, [-entropy(at)]);
+    const step = 1e-4;
+    const moved = (k: number, by: number): number[] => at.map((value, i) => (i === k ? value + by : value));
+    close(
+      result.gradient,
+      at.map((_, k) => (entropy(moved(k, -step)) - entropy(moved(k, step))) / (2 * step)),
+    );
+  });
+
+  it('a certain answer has the entropy 0, and a gradient that is a number', async () => {
+    for (const activation of ['softmax', 'sigmoid'] as const) {
+      const options = { ...plain, objective: 'negative-entropy', activation } as const;
+      const result = await evaluate(bytes, options, [[300, -300, -300]], [all]);
+      close(result.f, [0]);
+      close(result.gradient, [0, 0, 0]);
+    }
+  });
+
+  it('the distance of a value inside the model from a target, and its gradient', async () => {
+    const inside = model([node('MatMul', ['x', 'w'], ['h']), node('Relu', ['h'], ['y'])], {
+      w: tensor('float32', [3, 2], [1, 0, 0, 2, 1, -1]),
+    });
+    const result = await evaluate(
+      inside,
+      { ...plain, output: 'h', objective: 'distance' },
+      [[1, 2, 3]],
+      [[1, -1]],
+    );
+    // h = (4, 1), less the target (3, 2): 9 + 4, and twice that through the weights' transpose.
+    close(result.output, [4, 1]);
+    close(result.f, [13]);
+    close(result.gradient, [6, 8, 2]);
+  });
+
+  it('the representation is the input of the last linear layer', () => {
+    const nodes = [
+      node('MatMul', ['x', 'w'], ['h']),
+      node('Relu', ['h'], ['r']),
+      node('MatMul', ['r', 'v'], ['m']),
+      node('Add', ['b', 'm'], ['a']),
+      node('Softmax', ['a'], ['y']),
+    ];
+    const linear = model(nodes, {
+      w: tensor('float32', [3, 2], [1, 0, 0, 2, 1, -1]),
+      v: tensor('float32', [2, 2], [1, 2, 3, 4]),
+      b: tensor('float32', [2], [1, 2]),
+    });
+    expect(representationLayer(linear, 'y')).toBe('r');
+    expect(representationLayer(linear, 'r')).toBe('x');
+    expect(failure(() => representationLayer(bytes, 'y')).message).toContain('No linear layer');
   });
 });
 

@@ -1,0 +1,105 @@
+/**
+ * A method run again and again on noise, or from several baselines, and what the maps have in common. Keeps two sums, whatever the number
+ * of runs.
+ */
+import type { AttributionFrame, AttributionStream } from './inquiry.ts';
+
+/**
+ * - `mean`: SmoothGrad (Smilkov et al. 2017), and the map over random baselines.
+ * - `mean-square`: SmoothGrad-squared (Hooker et al. 2019).
+ * - `variance`: VarGrad (Adebayo et al. 2018), of the population; by Welford's recurrence, so that it never falls below 0.
+ */
+export type Statistic = 'mean' | 'mean-square' | 'variance';
+
+/** The mean of maps, and how far apart they are. */
+export interface AveragedFrame extends AttributionFrame {
+  runs: number;
+  /** [elements] standard deviation over the runs, of the population. */
+  deviation: Float32Array;
+  /** How far a run's map is from the mean, root mean square, as a share of the mean's L2 norm; null where that is 0. */
+  spread: number | null;
+}
+
+/** The runs so far: the mean of their maps, and the summed squares of what differs from it. */
+interface Sums {
+  runs: number;
+  mean: Float64Array;
+  squares: Float64Array;
+}
+
+/**
+ * The statistic of the runs so far, after every run, and with the progress within the next; within the first, that of the map under way.
+ * The sum of a mean should equal the mean of what the runs' sums should equal; squares and variances promise nothing.
+ * @param runs at least 1
+ * @param start begins run k
+ */
+export async function* averageRuns(
+  runs: number,
+  statistic: Statistic,
+  start: (k: number) => AttributionStream,
+): AsyncGenerator<AveragedFrame, void, undefined> {
+  let sums: Sums | null = null;
+  let expected: number | null = 0;
+  let shown: Summary | null = null;
+  let evaluations = 0;
+  for (let k = 0; k < runs; k++) {
+    for await (const frame of start(k)) {
+      const progress = {
+        evaluations: evaluations + frame.evaluations,
+        maxEvaluations:
+          evaluations +
+          (frame.final ? frame.evaluations : frame.maxEvaluations) +
+          (runs - 1 - k) * frame.maxEvaluations,
+        final: frame.final && k === runs - 1,
+      };
+      if (frame.final) {
+        sums = addRun(sums, frame.map);
+        expected = expected === null || frame.expectedSum === null ? null : expected + frame.expectedSum;
+        shown = summarise(sums, statistic, expected);
+        evaluations += frame.evaluations;
+      }
+      yield { ...(shown ?? summarise(addRun(null, frame.map), statistic, null)), ...progress };
+    }
+  }
+}
+
+/** Welford's recurrence, in place. */
+function addRun(sums: Sums | null, map: Float32Array): Sums {
+  if (sums === null) return { runs: 1, mean: Float64Array.from(map), squares: new Float64Array(map.length) };
+  const { mean, squares } = sums;
+  const runs = sums.runs + 1;
+  for (let i = 0; i < mean.length; i++) {
+    const value = map[i] ?? 0;
+    const before = mean[i] ?? 0;
+    const after = before + (value - before) / runs;
+    mean[i] = after;
+    squares[i] = (squares[i] ?? 0) + (value - before) * (value - after);
+  }
+  return { runs, mean, squares };
+}
+
+type Summary = Omit<AveragedFrame, 'evaluations' | 'maxEvaluations' | 'final'>;
+
+/** @param expected sum over the runs of what their sums should equal */
+function summarise({ runs, mean, squares }: Sums, statistic: Statistic, expected: number | null): Summary {
+  const variance = squares.map((value) => value / runs);
+  const values =
+    statistic === 'mean'
+      ? mean
+      : statistic === 'variance'
+        ? variance
+        : variance.map((value, i) => value + (mean[i] ?? 0) ** 2);
+  const total = (numbers: Float64Array): number => numbers.reduce((sum, value) => sum + value, 0);
+  const sum = total(values);
+  const expectedSum = statistic !== 'mean' || expected === null ? null : expected / runs;
+  const norm = Math.sqrt(total(mean.map((value) => value * value)));
+  return {
+    map: Float32Array.from(values),
+    sum,
+    expectedSum,
+    gap: expectedSum === null ? null : sum - expectedSum,
+    runs,
+    deviation: Float32Array.from(variance, Math.sqrt),
+    spread: norm === 0 ? null : Math.sqrt(total(variance)) / norm,
+  };
+}

@@ -1,0 +1,64 @@
+/** What methods and baselines have in common in what they take. */
+import * as v from 'valibot';
+import { PathlightError } from '../contract/errors.ts';
+
+export const integer = (least: number, greatest: number) =>
+  v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(greatest));
+/** A share, 0 excluded. */
+export const share = v.pipe(v.number(), v.gtValue(0), v.maxValue(1));
+export const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
+export const seed = v.optional(v.pipe(v.number(), v.safeInteger()), 0);
+
+/** Of IG2's path to a counterfactual. */
+export const gradPathParameters = {
+  steps: v.optional(integer(1, 4096), 201),
+  /** L2 length of a step; 1 is a change of one element from the display's black to its white. */
+  step: v.optional(positive, 1),
+};
+
+const needed = {
+  baseline: 'a baseline',
+  references: 'at least one reference image',
+  image: 'an image',
+  entropy: 'the entropy of what the model says',
+  representation: "the model's representation of images",
+} as const;
+
+/** What a method or a baseline may need besides the image. */
+export type Need = keyof typeof needed;
+
+export type Given<Request, Needs extends keyof Request> = Request & {
+  [Key in Needs]-?: NonNullable<Request[Key]>;
+};
+
+/** @throws PathlightError `bad-request`: all that is needed, where something of it is missing */
+export function given<Request extends Partial<Record<Need, unknown>>, Needs extends Need & keyof Request>(
+  request: Request,
+  needs: readonly Needs[],
+  name: string,
+): Given<Request, Needs> {
+  const isGiven = (complete: Request): complete is Given<Request, Needs> =>
+    needs.every((need) => {
+      const value: unknown = complete[need];
+      return value !== undefined && !(Array.isArray(value) && value.length === 0);
+    });
+  if (isGiven(request)) return request;
+  throw new PathlightError('bad-request', `${name} needs: ${needs.map((need) => needed[need]).join(', ')}`);
+}
+
+/** @throws PathlightError `bad-request`: which parameter does not fit, and why */
+export function parseParameters<Schema extends v.GenericSchema>(
+  schema: Schema,
+  parameters: unknown,
+  name: string,
+): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, parameters ?? {});
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = v.getDotPath(issue);
+  throw new PathlightError(
+    'bad-request',
+    `${name}: ${path === null ? issue.message : `${path}: ${issue.message}`}`,
+    'Leave a parameter out to take its default.',
+  );
+}
