@@ -3,13 +3,18 @@ import type { IntegralFrame } from '../../core/attribution/integrated-gradients.
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { ModelSupport } from '../../core/autodiff/index.ts';
 import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
+import type { ModelFormat } from '../../core/contract/model-card.ts';
 
 /** A model file that has been checked against its card (main/app/models.ts). */
 export interface EngineModel {
   id: string;
-  /** Absolute path of the ONNX file. */
+  /** Absolute path of the ONNX file, or of a TensorFlow.js model's model.json. */
   file: string;
+  /** Absent: ONNX. */
+  format?: ModelFormat;
   sha256: string;
+  /** SHA-256 of the files beside it that hold its weights, by their names. */
+  externalData?: Readonly<Record<string, string>>;
   input: { name: string; shape: readonly number[] };
   output: { name: string; activation: 'softmax' | 'sigmoid' | 'none' };
 }
