@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { blurSigma, makeBaseline } from '../../core/attribution/baselines.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { AgreementHeader, AssessmentHeader, Frame, MapHeader } from '../../core/contract/calls.ts';
-import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
+import { type DeviceInfo, type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type {
@@ -231,9 +231,11 @@ export class Analysis {
   ): AsyncGenerator<Frame<MapHeader>, Integral, undefined> {
     const { model, input, target, parameters, request, device } = prepared;
     const { channels, height, width } = model.card.input;
+    // TensorFlow.js has chosen by itself.
+    const provider = PROVIDERS.find((each) => each === device.provider);
     const job = {
       model: model.engine,
-      provider: device.provider,
+      ...(provider === undefined ? {} : { provider }),
       x: input,
       baseline: makeBaseline(request.baseline, input, model.card.input),
       target: target.index,

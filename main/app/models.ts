@@ -5,6 +5,8 @@ import * as v from 'valibot';
 import { PathlightError } from '../../core/contract/errors.ts';
 import { type ModelCard, ModelCardSchema } from '../../core/contract/model-card.ts';
 import type { EngineModel } from '../engine/engine.ts';
+import { readModelJson } from '../engine/tfjs/model-folder.ts';
+import { weightFiles } from '../engine/tfjs/model-json.ts';
 import { fileSha256 } from './images.ts';
 import { applicationRoot } from './root.ts';
 
@@ -126,28 +128,49 @@ async function isFolder(file: string): Promise<boolean> {
 async function readModel(folder: string, sha256: (file: string) => Promise<string>): Promise<UsableModel> {
   const card = await readCard(folder);
   const file = path.join(folder, card.file);
-  let actual;
-  try {
-    actual = await sha256(file);
-  } catch {
-    throw refusal(`the file that its card names, '${card.file}', is missing or cannot be read`);
+  await checkHash(file, card.file, card.sha256, sha256);
+  const { externalData = {}, format = 'onnx' } = card;
+  for (const [name, expected] of Object.entries(externalData)) {
+    await checkHash(path.join(folder, name), name, expected, sha256);
   }
-  if (actual !== card.sha256) {
-    throw refusal(
-      `'${card.file}' does not match its hash: the card says ${card.sha256.slice(0, 12)}…, the file has ${actual.slice(0, 12)}…`,
-    );
-  }
-  const { channels, height, width, name } = card.input;
+  if (format !== 'onnx') await checkWeightFiles(file, externalData);
+  const { channels, height, width, name, layout } = card.input;
   return {
     card,
     engine: {
       id: card.id,
       file: path.resolve(file),
-      sha256: actual,
-      input: { name, shape: [channels, height, width] },
+      format,
+      sha256: card.sha256,
+      externalData,
+      input: { name, shape: [channels, height, width], layout },
       output: { name: card.output.name, activation: card.output.activation },
     },
   };
+}
+
+async function checkHash(
+  file: string,
+  name: string,
+  expected: string,
+  sha256: (file: string) => Promise<string>,
+): Promise<void> {
+  let actual;
+  try {
+    actual = await sha256(file);
+  } catch {
+    throw refusal(`the file that its card names, '${name}', is missing or cannot be read`);
+  }
+  if (actual === expected) return;
+  throw refusal(
+    `'${name}' does not match its hash: the card says ${expected.slice(0, 12)}…, the file has ${actual.slice(0, 12)}…`,
+  );
+}
+
+/** Every weight file that a TensorFlow.js model reads has its hash in the card. */
+async function checkWeightFiles(file: string, externalData: Readonly<Record<string, string>>): Promise<void> {
+  const unnamed = weightFiles(await readModelJson(file)).filter((name) => !Object.hasOwn(externalData, name));
+  if (unnamed.length > 0) throw refusal(`its card has no hash in externalData for ${unnamed.join(', ')}`);
 }
 
 async function readCard(folder: string): Promise<ModelCard> {
@@ -183,8 +206,13 @@ function describeIssue(issue: v.InferIssue<typeof ModelCardSchema>): string {
 /** What the schema's types cannot say. */
 function contradictionIn(card: ModelCard): string | undefined {
   const { labels } = card.output;
-  if (path.basename(card.file) !== card.file || card.file.includes('\\')) {
-    return `at file: '${card.file}' is not the bare name of a file beside the card`;
+  if (!isBareName(card.file)) return `at file: '${card.file}' is not the bare name of a file beside the card`;
+  for (const name of Object.keys(card.externalData ?? {})) {
+    if (!isBareName(name)) return `at externalData: '${name}' is not the bare name of a file beside the card`;
+  }
+  if ((card.format ?? 'onnx') === 'onnx') {
+    if (card.input.layout === 'NHWC') return 'at input.layout: NHWC is for models in TensorFlow.js form';
+    if (card.externalData !== undefined) return 'at externalData: it is for models in TensorFlow.js form';
   }
   if (new Set(labels).size !== labels.length) return 'at output.labels: a label stands twice';
   for (const field of ['mean', 'std'] as const) {
@@ -200,6 +228,10 @@ function contradictionIn(card: ModelCard): string | undefined {
     }
   }
   return undefined;
+}
+
+function isBareName(name: string): boolean {
+  return path.basename(name) === name && !name.includes('\\') && name !== '..' && name !== '.';
 }
 
 /** SHA-256 of a file, read once for as long as its size and time of change stay. */

@@ -13,7 +13,7 @@ export async function modelCheck(
 }
 
 function supportText(support: ModelSupport): string {
-  const { explainable, inputs, outputs, preprocessing, opset, operators, reasons } = support;
+  const { explainable, inputs, outputs, preprocessing, opset, operators, reasons, notes = [] } = support;
   const tensor = ({ name, type, shape }: ModelSupport['inputs'][number]): string =>
     `${name}: ${type} [${shape.join(', ')}]`;
   const kinds = {
@@ -24,7 +24,8 @@ function supportText(support: ModelSupport): string {
   return [
     explainable ? 'This model can be explained.' : 'This model cannot be explained:',
     ...reasons.map((reason) => `  ${sentence(reason)}`),
-    `Opset ${opset}`,
+    ...(opset === null ? [] : [`Opset ${opset}`]),
+    ...notes,
     ...inputs.map((input) => `Input  ${tensor(input)}`),
     ...outputs.map((output) => `Output ${tensor(output)}`),
     `Preprocessing, as far as the file tells: ${preprocessing.layout ?? 'layout unknown'}, ${

@@ -1,7 +1,7 @@
 /** What the rest of main asks of the engine process. */
 import type { IntegralFrame } from '../../core/attribution/integrated-gradients.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
-import type { ModelSupport } from '../../core/autodiff/index.ts';
+import type { ModelSupport as GraphSupport } from '../../core/autodiff/index.ts';
 import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
 import type { ModelFormat } from '../../core/contract/model-card.ts';
 
@@ -15,7 +15,8 @@ export interface EngineModel {
   sha256: string;
   /** SHA-256 of the files beside it that hold its weights, by their names. */
   externalData?: Readonly<Record<string, string>>;
-  input: { name: string; shape: readonly number[] };
+  /** `shape` has the channels first in any case; `layout` is how the model takes them, by default NCHW. */
+  input: { name: string; shape: readonly number[]; layout?: 'NCHW' | 'NHWC' };
   output: { name: string; activation: 'softmax' | 'sigmoid' | 'none' };
 }
 
@@ -38,13 +39,19 @@ export interface ExplainJob {
 export type EngineMap = IntegralFrame;
 
 /** `pathlight model check`. */
-export type { ModelSupport };
+export interface ModelSupport extends Omit<GraphSupport, 'opset'> {
+  /** null: a model in TensorFlow.js form. */
+  opset: number | null;
+  /** What its card must say, and what would compute it; a sentence each. */
+  notes?: string[];
+}
 
 /** Methods reject with PathlightError; when the process dies, every pending call rejects with kind `engine`. */
 export interface Engine {
   /**
    * What computes the gradients of a model. A device other than the CPU has passed its self-test on that model, now or before;
-   * rejects with `device-refused` where it fails. Without a model the device is named, and nothing is tested.
+   * rejects with `device-refused` where it fails. Without a model the device is named, and nothing is tested. For a model in
+   * TensorFlow.js form: the backend that passed, whatever the provider.
    */
   device(provider?: Provider, model?: EngineModel | null): Promise<DeviceInfo>;
   /** Tries a device on the fixture. May take the process down: for one that is thrown away. */

@@ -2,6 +2,7 @@
 import type { GraphModel } from '@tensorflow/tfjs-converter';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as v from 'valibot';
+import type { OperatorSupport } from '../../../core/autodiff/support.ts';
 import type { Activation } from '../../../core/autodiff/objective.ts';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { graphOperators } from './graph-operators.ts';
@@ -49,8 +50,8 @@ export interface ReadGraph {
   inputs: ModelEnd[];
   outputs: ModelEnd[];
   activation: Activation;
-  /** Every operator of the graph -> how often. */
-  operators: Map<string, number>;
+  /** Every operator of the graph, in alphabetical order. */
+  operators: OperatorSupport[];
   /** Operators on the way from the image to the logits that have no gradient. */
   obstacles: string[];
   /** The nodes up to the logits, and the names that feed and fetch. */
@@ -86,11 +87,12 @@ export function readGraph(json: ModelJson, ends: TfjsEnds | null): ReadGraph {
   if (ends !== null) checkActivation(activation, ends);
   const needed = ancestors(nodes, nodeName(logits));
   refuseMissingWeights(needed, json);
+  const obstacles = obstaclesBetween(needed, input.node, nodeName(logits));
   return {
     ...described,
     activation,
-    operators: count(listed.output),
-    obstacles: obstaclesBetween(needed, input.node, nodeName(logits)),
+    operators: support(listed.output, new Set(obstacles.map(({ op }) => op))),
+    obstacles: obstacles.map(({ op, reason, name }) => `${op}${reason} (node '${name}')`),
     nodes: needed,
     inputNode: input.node,
     logits,
@@ -261,19 +263,33 @@ function refuseMissingWeights(nodes: readonly Node[], { weightSpecs }: ModelJson
     throw damaged(`model.json lists no weights for the constants ${missing.join(', ')}`);
 }
 
-/** @param nodes in the order in which they run */
-function obstaclesBetween(nodes: readonly Node[], input: string, logits: string): string[] {
+interface Obstacle {
+  op: string;
+  reason: string;
+  name: string;
+}
+
+/**
+ * @param nodes in the order in which they run
+ * @throws PathlightError `unsupported`: the logits do not depend on the input
+ */
+function obstaclesBetween(nodes: readonly Node[], input: string, logits: string): Obstacle[] {
   const active = new Set([input]);
-  const obstacles: string[] = [];
+  const obstacles: Obstacle[] = [];
   for (const node of nodes) {
     if (!sources(node).some((source) => active.has(nodeName(source)))) continue;
-    const kind = graphOperators.get(node.op);
+    const { op, name } = node;
+    const kind = graphOperators.get(op);
     const reason = kind === undefined ? '' : conditionOn(node);
-    if (reason !== undefined) obstacles.push(`${node.op}${reason} (node '${node.name}')`);
-    if (kind !== 'zero-gradient') active.add(node.name);
+    if (reason !== undefined) obstacles.push({ op, reason, name });
+    if (kind !== 'zero-gradient') active.add(name);
   }
   if (active.has(logits)) return obstacles;
-  return [...obstacles, `none: the node '${logits}' does not depend on the input '${input}'`];
+  throw new PathlightError(
+    'unsupported',
+    `The model's output does not depend differentiably on its input '${input}'`,
+    'Name another output in card.json.',
+  );
 }
 
 /** What an operator with a gradient must not be told, in words; undefined where all is well. */
@@ -282,10 +298,17 @@ function conditionOn({ op, attr }: Node): string | undefined {
   return resizes && attr?.['half_pixel_centers']?.['b'] === true ? ' with half_pixel_centers' : undefined;
 }
 
-function count(nodes: readonly Node[]): Map<string, number> {
+function support(nodes: readonly Node[], refused: ReadonlySet<string>): OperatorSupport[] {
   const counts = new Map<string, number>();
   for (const { op } of nodes) counts.set(op, (counts.get(op) ?? 0) + 1);
-  return counts;
+  return [...counts]
+    .map(([operator, count]): OperatorSupport => ({
+      operator,
+      count,
+      // What is not listed but no obstacle computes constants.
+      support: refused.has(operator) ? 'refused' : (graphOperators.get(operator) ?? 'zero-gradient'),
+    }))
+    .sort((a, b) => (a.operator < b.operator ? -1 : 1));
 }
 
 function cycle(names: readonly string[]): PathlightError {

@@ -2,6 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import * as v from 'valibot';
+import type { OperatorSupport } from '../../../core/autodiff/support.ts';
 import type { Activation } from '../../../core/autodiff/objective.ts';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import type { TfjsFiles } from './model-folder.ts';
@@ -87,13 +88,19 @@ export async function openLayersModel(
   };
 }
 
-/** Class of layer -> how many there are, inside models within the model, too. */
-export function layerClasses(topology: Record<string, unknown>): Map<string, number> {
+/** Every class of layer, those of models within the model included, in alphabetical order. */
+export function layerSupport(topology: Record<string, unknown>, runtime: TfjsRuntime): OperatorSupport[] {
   const counts = new Map<string, number>();
   for (const { class_name } of allLayers(rootOf(topology))) {
     counts.set(class_name, (counts.get(class_name) ?? 0) + 1);
   }
-  return counts;
+  return [...counts]
+    .map(([operator, count]): OperatorSupport => ({
+      operator,
+      count,
+      support: isKnown(operator, runtime) ? 'differentiable' : 'refused',
+    }))
+    .sort((a, b) => (a.operator < b.operator ? -1 : 1));
 }
 
 async function build(
@@ -150,10 +157,13 @@ function allLayers(root: Model): Layer[] {
   return found;
 }
 
-function refuseUnknownLayers(root: Model, { core }: TfjsRuntime): void {
-  const known = core.serialization.SerializationMap.getMap().classNameMap;
+function isKnown(className: string, { core }: TfjsRuntime): boolean {
+  return Object.hasOwn(core.serialization.SerializationMap.getMap().classNameMap, className);
+}
+
+function refuseUnknownLayers(root: Model, runtime: TfjsRuntime): void {
   const unknown = allLayers(root)
-    .filter(({ class_name }) => !Object.hasOwn(known, class_name))
+    .filter(({ class_name }) => !isKnown(class_name, runtime))
     .map((layer) => `${layer.class_name} (layer '${nameOf(layer)}')`);
   if (unknown.length === 0) return;
   throw new PathlightError(

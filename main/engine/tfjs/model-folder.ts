@@ -1,7 +1,7 @@
 /** Reading a TensorFlow.js model from its folder: every byte is checked before TensorFlow.js sees it. */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { type ModelJson, parseModelJson, type WeightGroup } from './model-json.ts';
@@ -20,6 +20,17 @@ export interface TfjsHashes {
 export interface TfjsFiles extends ModelJson {
   /** All weight files, one after the other. */
   weights: ArrayBuffer;
+}
+
+/** Path of the model.json that a path means: of the file itself, or of a folder that holds one; undefined for any other. */
+export async function modelJsonAt(file: string): Promise<string | undefined> {
+  if (file.endsWith('.json')) return file;
+  const inside = path.join(file, 'model.json');
+  try {
+    return (await stat(inside)).isFile() ? inside : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -20,10 +20,11 @@ const pauseMilliseconds = 2;
 const smallestNormal = 2 ** -126;
 
 export interface TfjsModel {
+  /** The backend that computes. */
   provider: TfjsProvider;
   /** Of this model on that backend; null on cpu, the reference. */
   selfTest: SelfTest | null;
-  /** Backends that failed, and how. */
+  /** Backends that failed, and how: 'tfjs-wasm (differs from tfjs-cpu by 3.0e-1)'. */
   refused: string[];
   /** Version of TensorFlow.js. */
   version: string;
@@ -52,7 +53,7 @@ export async function openTfjsModel(model: EngineModel): Promise<TfjsModel> {
   const ends = { input: input.name, output: output.name, activation: output.activation };
   const opened = await openFiles(files, ends, runtime);
   try {
-    const net = new Net(runtime, opened, input.shape, output.activation);
+    const net = new Net(runtime, opened, input, output.activation);
     return { ...(await net.proven()), dispose: () => opened.dispose() };
   } catch (error) {
     opened.dispose();
@@ -82,22 +83,22 @@ interface Measured {
 }
 
 /** A built model of one input shape, on any backend. */
-class Net {
+export class Net {
   readonly #runtime: TfjsRuntime;
   readonly #model: OpenedModel;
-  readonly #shape: readonly number[];
+  readonly #input: EngineModel['input'];
   readonly #activation: Activation;
 
-  constructor(runtime: TfjsRuntime, model: OpenedModel, shape: readonly number[], activation: Activation) {
+  constructor(runtime: TfjsRuntime, model: OpenedModel, input: EngineModel['input'], activation: Activation) {
     this.#runtime = runtime;
     this.#model = model;
-    this.#shape = shape;
+    this.#input = input;
     this.#activation = activation;
   }
 
   /** The model on the fastest backend whose gradient of this model agrees with the reference's. */
   async proven(): Promise<Omit<TfjsModel, 'dispose'>> {
-    const elements = this.#shape.reduce((product, size) => product * size, 1);
+    const elements = this.#input.shape.reduce((product, size) => product * size, 1);
     const probe = normalNumbers(elements, randomSource(1));
     const reference = await this.#measure('tfjs-cpu', probe, 1, 'logit', alternating);
     this.#checkOutputs(reference.outputs);
@@ -138,7 +139,7 @@ class Net {
           );
         }
         return {
-          shape: this.#shape,
+          shape: this.#input.shape,
           evaluate: async (points, count) => {
             await pause(pauseMilliseconds);
             const { f, gradient } = await this.#measure(provider, points, count, scalar, (label) =>
@@ -156,7 +157,7 @@ class Net {
     return this.#runtime.on(provider, () =>
       told(() =>
         core.tidy(() =>
-          this.#outputs(core.tensor(input, [1, ...this.#shape]))
+          this.#outputs(core.tensor(input, [1, ...this.#input.shape]))
             .dataSync<'float32'>()
             .slice(),
         ),
@@ -182,7 +183,7 @@ class Net {
             outputs = values.dataSync<'float32'>().slice();
             const weights = Array.from({ length: values.shape[1] ?? 0 }, (_, label) => weight(label));
             return core.sum(core.mul(this.#objective(values, scalar), core.tensor1d(weights)), 1);
-          })(core.tensor(points, [count, ...this.#shape]), core.ones([count]));
+          })(core.tensor(points, [count, ...this.#input.shape]), core.ones([count]));
           return {
             outputs,
             f: value.dataSync<'float32'>().slice(),
@@ -193,9 +194,12 @@ class Net {
     );
   }
 
-  /** [N, ...] -> [N, labels] */
+  /** [N, channels, ...] -> [N, labels] */
   #outputs(x: Tensor): Tensor {
-    const values = this.#model.logits(x);
+    const { core } = this.#runtime;
+    const rest = x.shape.map((_, axis) => axis).slice(2);
+    const image = this.#input.layout === 'NHWC' ? core.transpose(x, [0, ...rest, 1]) : x;
+    const values = this.#model.logits(image);
     const [count = 1] = x.shape;
     const labels = values.size / count;
     if (this.#model.activation === 'softmax' && this.#model.softmaxSize(values) !== labels) {
@@ -205,7 +209,7 @@ class Net {
         'Models that give one probability for each label are explained.',
       );
     }
-    return this.#runtime.core.reshape(values, [count, labels]);
+    return core.reshape(values, [count, labels]);
   }
 
   /** As core/autodiff/objective.ts has it for graphs. */
