@@ -26,6 +26,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { ResultKey, ResultStore } from '../store/results.ts';
 import { ByteCache, MemoCache } from './byte-cache.ts';
 import { createImages, type FrameOf, type Images } from './images.ts';
+import { modelSha256 } from './model-sha256.ts';
 import type { ModelCatalogue, UsableModel } from './models.ts';
 import { predictionOf, targetOf } from './prediction.ts';
 import type { ApplicationVersion } from './root.ts';
@@ -193,7 +194,7 @@ export class Analysis {
   }
 
   async #output(of: FrameOf, { card, engine }: UsableModel): Promise<Float32Array> {
-    const key = `${await this.images.sha256(of.image)} ${of.frame} ${JSON.stringify(card.input)} ${card.sha256}`;
+    const key = `${await this.images.sha256(of.image)} ${of.frame} ${JSON.stringify(card.input)} ${modelSha256(card)}`;
     return this.#outputs.get(key, async () =>
       this.#engine.run(engine, await this.images.input(of, card.input)),
     );
@@ -216,7 +217,7 @@ export class Analysis {
     const key: ResultKey = {
       image: imageSha256,
       frame,
-      model: card.sha256,
+      model: modelSha256(card),
       parameters: sha256(
         JSON.stringify([card.input, card.output, target.index, scalar, baseline, parameters, computer]),
       ),
@@ -279,7 +280,7 @@ export class Analysis {
         ? null
         : {
             ...lungCheck(map, lungs.probability, displayOfModelInput(input, card.input), height, width),
-            model: { id: lungs.card.id, sha256: lungs.card.sha256 },
+            model: { id: lungs.card.id, sha256: modelSha256(lungs.card) },
           };
     const { entry } = request.image;
     const facts: Omit<ExplanationResult, 'flags'> = {
@@ -289,7 +290,7 @@ export class Analysis {
         sopInstanceUid: entry.sopInstanceUid,
         sha256: imageSha256,
       },
-      model: { id: card.id, sha256: card.sha256 },
+      model: { id: card.id, sha256: modelSha256(card) },
       prediction,
       target: target.label,
       scalar: request.scalar,
@@ -331,7 +332,7 @@ export class Analysis {
     const model = await this.#models.lungs();
     if (model === undefined) return null;
     const { card, engine } = model;
-    const key = `${await this.images.sha256(of.image)} ${of.frame} ${card.sha256}`;
+    const key = `${await this.images.sha256(of.image)} ${of.frame} ${modelSha256(card)}`;
     const own = await this.#lungs.get(key, async () => {
       const output = await this.#engine.run(engine, await this.images.input(of, card.input));
       if (output.length !== card.input.height * card.input.width) {

@@ -1,18 +1,26 @@
 /**
  * Gradients that TensorFlow.js 4.22 lacks or computes wrongly, made of its own operators, so that they run on every backend.
- * Lacking: StridedSlice, Einsum. Wrong: AvgPool and AvgPool3D where windows reach into the padding (the forward pass divides by the
- * values in the window, the gradient by the window's size), MirrorPad (what was mirrored gets no gradient), Cast to whole numbers (the
- * gradient passes). Needless: that of a convolution with respect to its filter, which a fused convolution computes all the same.
+ * Lacking: StridedSlice, Einsum, most comparisons. Wrong: AvgPool and AvgPool3D where windows reach into the padding (the forward pass
+ * divides by the values in the window, the gradient by the window's size), both resizings, MirrorPad (what was mirrored gets no
+ * gradient), Cumsum along any but the last axis, Cast to whole numbers (the gradient passes). Needless: that of a convolution with
+ * respect to its filter, which a fused convolution computes all the same.
  */
-import type { GradConfig, KernelBackend, NamedTensorMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { GradConfig, Tensor } from '@tensorflow/tfjs-core';
 import { PathlightError } from '../../../core/contract/errors.ts';
-
-type Core = typeof import('@tensorflow/tfjs-core');
+import { averagePool } from './gradient-average-pool.ts';
+import { bilinear, mirrorPad, nearest, resize, stridedSlice } from './gradient-movement.ts';
+import type { Core } from './libraries.ts';
+import type { NumberStore } from './wasm-kernels.ts';
 
 /** Once a process, before anything is computed. */
 export function registerGradients(core: Core): void {
   for (const config of [
+    ...stepFunctions.map(([kernelName, inputs]) => withoutGradient(core, kernelName, inputs)),
     cast(core),
+    cumsum(core),
+    resize(core, 'ResizeBilinear', bilinear),
+    resize(core, 'ResizeNearestNeighbor', nearest),
+    maxPool3D(core),
     averagePool(core, 'AvgPool', 'AvgPoolGrad'),
     averagePool(core, 'AvgPool3D', 'AvgPool3DGrad'),
     mirrorPad(core),
@@ -30,15 +38,15 @@ export function registerGradients(core: Core): void {
  */
 export function skipFilterGradients(core: Core, backendName: string): void {
   const kernelName = 'Conv2DBackpropFilter';
-  if (core.getKernel(kernelName, backendName) !== undefined) core.unregisterKernel(kernelName, backendName);
+  core.unregisterKernel(kernelName, backendName);
   core.registerKernel({
     kernelName,
     backendName,
     kernelFunc({ attrs, backend }) {
       const { filterShape: shape } = attrs as unknown as { filterShape: number[] };
       const values = new Float32Array(core.util.sizeFromShape(shape)).fill(NaN);
-      const { write } = backend as KernelBackend & { write: (...of: unknown[]) => object };
-      return { dataId: write.call(backend, values, shape, 'float32'), shape, dtype: 'float32' };
+      const store = backend as unknown as NumberStore;
+      return { dataId: store.write(values, shape, 'float32'), shape, dtype: 'float32' };
     },
   });
 }
@@ -53,190 +61,53 @@ function cast(core: Core): GradConfig {
   };
 }
 
-interface PoolAttributes {
-  filterSize: number[] | number;
-  strides: number[] | number;
-  pad: 'valid' | 'same' | number;
-  dimRoundingMode?: 'floor' | 'round' | 'ceil';
-}
-
-/** One axis of a pooling. */
-interface Windows {
-  size: number;
-  filter: number;
-  stride: number;
-  padding: number;
-  count: number;
-}
-
-/** dx = AvgPoolGrad(dy * window / values in the window) */
-function averagePool(core: Core, kernelName: string, gradient: string): GradConfig {
-  return {
-    kernelName,
-    inputsToSave: ['x'],
-    gradFunc: (dy, saved, attributes) => {
-      const [x] = saved as [Tensor];
-      const { filterSize, strides, pad, dimRoundingMode } = attributes as unknown as PoolAttributes;
-      return {
-        x: () => {
-          const axes =
-            kernelName === 'AvgPool'
-              ? windows2D(core, x, filterSize, strides, pad, dimRoundingMode)
-              : windows3D(core, x, filterSize, strides, pad, dimRoundingMode);
-          const factors = axes.map((axis, i) =>
-            core.tensor(
-              shareOfWindow(axis),
-              axes.map((_, j) => (i === j ? axis.count : 1)),
-            ),
-          );
-          const factor = factors.reduce((product, next) => core.mul(product, next));
-          const scaled = core.mul(dy as Tensor, core.expandDims(factor, -1));
-          return core
-            .engine()
-            .runKernel<Tensor>(gradient, { dy: scaled, input: x }, { filterSize, strides, pad });
-        },
-      };
-    },
-  };
-}
-
-type Geometry = [
-  filter: PoolAttributes['filterSize'],
-  strides: PoolAttributes['strides'],
-  pad: PoolAttributes['pad'],
-  rounding: PoolAttributes['dimRoundingMode'],
+/** Kernels whose values jump, and what their inputs are called. */
+const stepFunctions: readonly [kernelName: string, inputs: string[]][] = [
+  ...['Equal', 'FloorDiv', 'Greater', 'Less', 'LessEqual', 'LogicalAnd', 'LogicalOr', 'NotEqual'].map(
+    (kernelName): [string, string[]] => [kernelName, ['a', 'b']],
+  ),
+  ...['All', 'Any', 'LogicalNot'].map((kernelName): [string, string[]] => [kernelName, ['x']]),
 ];
 
-function windows2D(core: Core, x: Tensor, ...[filter, strides, pad, rounding]: Geometry): Windows[] {
-  const info = core.backend_util.computePool2DInfo(
-    x.shape as Tensor4D['shape'],
-    filter as [number, number],
-    strides as [number, number],
-    1,
-    pad,
-    rounding,
-  );
-  return [
-    windows(info.inHeight, info.filterHeight, info.strideHeight, info.padInfo.top, info.outHeight),
-    windows(info.inWidth, info.filterWidth, info.strideWidth, info.padInfo.left, info.outWidth),
-  ];
-}
-
-function windows3D(core: Core, x: Tensor, ...[filter, strides, pad, rounding]: Geometry): Windows[] {
-  const info = core.backend_util.computePool3DInfo(
-    x.shape as [number, number, number, number, number],
-    filter as [number, number, number],
-    strides as [number, number, number],
-    1,
-    pad,
-    rounding,
-  );
-  return [
-    windows(info.inDepth, info.filterDepth, info.strideDepth, info.padInfo.front, info.outDepth),
-    windows(info.inHeight, info.filterHeight, info.strideHeight, info.padInfo.top, info.outHeight),
-    windows(info.inWidth, info.filterWidth, info.strideWidth, info.padInfo.left, info.outWidth),
-  ];
-}
-
-const windows = (size: number, filter: number, stride: number, padding: number, count: number): Windows => ({
-  size,
-  filter,
-  stride,
-  padding,
-  count,
-});
-
-/** [count] a window's size, divided by how much of it lies on the image. */
-function shareOfWindow({ size, filter, stride, padding, count }: Windows): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => {
-    const start = i * stride - padding;
-    return filter / (Math.min(start + filter, size) - Math.max(start, 0));
-  });
-}
-
-/** dx = the inner part of dy, plus each border turned back onto what it mirrors; one axis after the other. */
-function mirrorPad(core: Core): GradConfig {
+function withoutGradient(core: Core, kernelName: string, inputs: string[]): GradConfig {
   return {
-    kernelName: 'MirrorPad',
-    inputsToSave: ['x'],
+    kernelName,
+    inputsToSave: inputs,
+    gradFunc: (_, saved) =>
+      Object.fromEntries(inputs.map((name, i) => [name, () => core.zeros(saved[i]?.shape ?? [])])),
+  };
+}
+
+/** As TensorFlow.js has it, where it is right: the cpu backend takes a window's height for its width. */
+function maxPool3D(core: Core): GradConfig {
+  const own = core.getGradient('MaxPool3D');
+  return {
+    ...own,
     gradFunc: (dy, saved, attributes) => {
-      const [x] = saved as [Tensor];
-      const { paddings, mode } = attributes as unknown as {
-        paddings: [number, number][];
-        mode: 'reflect' | 'symmetric';
-      };
-      const edge = mode === 'reflect' ? 1 : 0;
-      return {
-        x: () =>
-          paddings.reduce<Tensor>((rest, [before, after], axis) => {
-            const size = x.shape[axis] ?? 0;
-            const [first, inner, last] = core.split(rest, [before, size, after], axis) as [
-              Tensor,
-              Tensor,
-              Tensor,
-            ];
-            const placed = (border: Tensor, at: number, length: number): Tensor =>
-              core.pad(
-                core.reverse(border, axis),
-                rest.shape.map((_, each): [number, number] =>
-                  each === axis ? [at, size - at - length] : [0, 0],
-                ),
-              );
-            return core.addN([inner, placed(first, edge, before), placed(last, size - edge - after, after)]);
-          }, dy as Tensor),
-      };
+      const { filterSize } = attributes as unknown as { filterSize: number | [number, number, number] };
+      const [, height, width] = typeof filterSize === 'number' ? [] : filterSize;
+      if (height === width) return own.gradFunc(dy, saved, attributes);
+      throw new PathlightError(
+        'unsupported',
+        `The model takes the maximum over windows of ${String(filterSize).replaceAll(',', ' x ')}, whose gradient TensorFlow.js computes wrongly`,
+        'Export the model as ONNX.',
+      );
     },
   };
 }
 
-interface SliceAttributes {
-  begin: number[];
-  end: number[];
-  strides: number[];
-  beginMask: number;
-  endMask: number;
-  ellipsisMask: number;
-  newAxisMask: number;
-  shrinkAxisMask: number;
-}
-
-/** dx = dy, surrounded by zeros. */
-function stridedSlice(core: Core): GradConfig {
+/** dx = the sum of dy from the other end */
+function cumsum(core: Core): GradConfig {
   return {
-    kernelName: 'StridedSlice',
-    inputsToSave: ['x'],
-    gradFunc: (dy, saved, attributes) => {
-      const [x] = saved as [Tensor];
-      const a = attributes as unknown as SliceAttributes;
-      return {
-        x: () => {
-          const { finalShapeSparse, begin, strides } = core.slice_util.sliceInfo(
-            x.shape,
-            a.begin,
-            a.end,
-            a.strides,
-            a.beginMask,
-            a.endMask,
-            a.ellipsisMask,
-            a.newAxisMask,
-            a.shrinkAxisMask,
-          );
-          if (strides.some((stride) => stride !== 1)) {
-            throw new PathlightError(
-              'unsupported',
-              `The model takes a slice of its values with steps (${strides.join(', ')}), which has no gradient in TensorFlow.js`,
-              'Export the model without strided slices, or as ONNX.',
-            );
-          }
-          return core.pad(
-            core.reshape(dy as Tensor, finalShapeSparse),
-            x.shape.map((size, axis): [number, number] => {
-              const before = begin[axis] ?? 0;
-              return [before, size - before - (finalShapeSparse[axis] ?? 0)];
-            }),
-          );
-        },
+    kernelName: 'Cumsum',
+    inputsToSave: [],
+    gradFunc: (dy, _, attributes) => {
+      const { axis, exclusive, reverse } = attributes as unknown as {
+        axis: number;
+        exclusive: boolean;
+        reverse: boolean;
       };
+      return { x: () => core.cumsum(dy as Tensor, axis, exclusive, !reverse) };
     },
   };
 }
@@ -254,7 +125,10 @@ function einsum(core: Core): GradConfig {
         const wanted = operands[own] ?? '';
         const others = operands.filter((_, i) => i !== own);
         const known = [output, ...others].join('');
-        if (new Set(wanted).size !== wanted.length || [...wanted].some((axis) => !known.includes(axis))) {
+        if (
+          new Set(wanted).size !== wanted.length ||
+          Array.from(wanted).some((axis) => !known.includes(axis))
+        ) {
           throw new PathlightError(
             'unsupported',
             `The model's Einsum '${equation}' sums over an axis of one operand alone, which has no gradient here`,
@@ -269,7 +143,7 @@ function einsum(core: Core): GradConfig {
       };
       const gradients: Record<string, () => Tensor> = {};
       for (const i of saved.keys()) gradients[i] = () => gradientOf(i);
-      return gradients as unknown as NamedTensorMap & Record<string, () => Tensor>;
+      return gradients;
     },
   };
 }

@@ -92,7 +92,7 @@ export function readGraph(json: ModelJson, ends: TfjsEnds | null): ReadGraph {
     ...described,
     activation,
     operators: support(listed.output, new Set(obstacles.map(({ op }) => op))),
-    obstacles: obstacles.map(({ op, reason, name }) => `${op}${reason} (node '${name}')`),
+    obstacles: obstacles.map(({ op, name }) => `${op} (node '${name}')`),
     nodes: needed,
     inputNode: input.node,
     logits,
@@ -263,26 +263,19 @@ function refuseMissingWeights(nodes: readonly Node[], { weightSpecs }: ModelJson
     throw damaged(`model.json lists no weights for the constants ${missing.join(', ')}`);
 }
 
-interface Obstacle {
-  op: string;
-  reason: string;
-  name: string;
-}
-
 /**
+ * The nodes on the way from the input to the logits that have no gradient.
  * @param nodes in the order in which they run
  * @throws PathlightError `unsupported`: the logits do not depend on the input
  */
-function obstaclesBetween(nodes: readonly Node[], input: string, logits: string): Obstacle[] {
+function obstaclesBetween(nodes: readonly Node[], input: string, logits: string): Node[] {
   const active = new Set([input]);
-  const obstacles: Obstacle[] = [];
+  const obstacles: Node[] = [];
   for (const node of nodes) {
     if (!sources(node).some((source) => active.has(nodeName(source)))) continue;
-    const { op, name } = node;
-    const kind = graphOperators.get(op);
-    const reason = kind === undefined ? '' : conditionOn(node);
-    if (reason !== undefined) obstacles.push({ op, reason, name });
-    if (kind !== 'zero-gradient') active.add(name);
+    const kind = graphOperators.get(node.op);
+    if (kind === undefined) obstacles.push(node);
+    if (kind !== 'zero-gradient') active.add(node.name);
   }
   if (active.has(logits)) return obstacles;
   throw new PathlightError(
@@ -290,12 +283,6 @@ function obstaclesBetween(nodes: readonly Node[], input: string, logits: string)
     `The model's output does not depend differentiably on its input '${input}'`,
     'Name another output in card.json.',
   );
-}
-
-/** What an operator with a gradient must not be told, in words; undefined where all is well. */
-function conditionOn({ op, attr }: Node): string | undefined {
-  const resizes = op === 'ResizeBilinear' || op === 'ResizeNearestNeighbor';
-  return resizes && attr?.['half_pixel_centers']?.['b'] === true ? ' with half_pixel_centers' : undefined;
 }
 
 function support(nodes: readonly Node[], refused: ReadonlySet<string>): OperatorSupport[] {

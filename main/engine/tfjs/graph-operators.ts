@@ -3,7 +3,7 @@
 type Kind = 'differentiable' | 'zero-gradient';
 
 const differentiable = [
-  ...['Identity', 'IdentityN', 'Snapshot', 'StopGradient', 'Cast', 'EnsureShape'],
+  ...['Identity', 'IdentityN', 'Snapshot', 'StopGradient', 'Cast'],
   // Element by element
   ...[
     'Abs',
@@ -22,20 +22,7 @@ const differentiable = [
   ],
   ...['Expm1', 'LeakyRelu', 'Log', 'Log1p', 'Neg', 'Prelu', 'Reciprocal', 'Relu', 'Relu6', 'Rsqrt', 'Selu'],
   ...['Sigmoid', 'Sin', 'Sinh', 'Softplus', 'Sqrt', 'Square', 'Tan', 'Tanh'],
-  ...[
-    'Add',
-    'AddN',
-    'AddV2',
-    'Atan2',
-    'BiasAdd',
-    'Div',
-    'DivNoNan',
-    'Maximum',
-    'Minimum',
-    'Mul',
-    'Pow',
-    'RealDiv',
-  ],
+  ...['Add', 'AddN', 'AddV2', 'Atan2', 'BiasAdd', 'Div', 'Maximum', 'Minimum', 'Mul', 'Pow', 'RealDiv'],
   ...['Select', 'SelectV2', 'SquaredDifference', 'Sub'],
   // Convolution, pooling, normalisation
   ...[
@@ -58,7 +45,7 @@ const differentiable = [
   ...['MaxPool', 'MaxPool3D', 'Softmax', '_FusedConv2D'],
   // Matrices and reductions
   ...['BatchMatMul', 'BatchMatMulV2', 'Einsum', 'MatMul', '_FusedMatMul'],
-  ...['Cumsum', 'Max', 'Mean', 'Min', 'Prod', 'Sum'],
+  ...['Cumsum', 'Max', 'Mean', 'Min', 'Sum'],
   // Movement
   ...[
     'BatchToSpaceND',

@@ -249,7 +249,7 @@ function activationOf({ class_name, config }: Layer): Activation {
 }
 
 function takeActivation(layer: Layer, activation: Activation): void {
-  if (activation === 'none') return;
+  if (activation === 'none' || Array.isArray(layer.config)) return;
   if (layer.class_name === 'Softmax') layer.class_name = 'Activation';
   layer.config = { ...layer.config, activation: 'linear' };
 }

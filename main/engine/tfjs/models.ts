@@ -12,8 +12,8 @@ const models = new Sessions<TfjsModel>(2, async (model) => {
 
 /** Gives `work` the opened model, which stays open until it ends. */
 export function withModel<T>(model: EngineModel, work: (opened: TfjsModel) => Promise<T>): Promise<T> {
-  const { sha256, format, input, output } = model;
-  const key = JSON.stringify([sha256, format, input, output]);
+  const { sha256, externalData, format, input, output } = model;
+  const key = JSON.stringify([sha256, externalData, format, input, output]);
   return models.use(key, () => openTfjsModel(model), work);
 }
 

@@ -6,8 +6,7 @@ import { createRequire } from 'node:module';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { registerGradients, skipFilterGradients } from './gradients.ts';
 import { completeWasmKernels, guardWasmMemory } from './wasm-kernels.ts';
-
-type Core = typeof import('@tensorflow/tfjs-core');
+import type { Converter, Core, Layers } from './libraries.ts';
 
 export type TfjsProvider = 'tfjs-node-gpu' | 'tfjs-wasm' | 'tfjs-cpu';
 
@@ -16,8 +15,8 @@ const backends = { 'tfjs-node-gpu': 'tensorflow', 'tfjs-wasm': 'wasm', 'tfjs-cpu
 
 export interface TfjsRuntime {
   core: Core;
-  layers: typeof import('@tensorflow/tfjs-layers');
-  converter: typeof import('@tensorflow/tfjs-converter');
+  layers: Layers;
+  converter: Converter;
   /** What can be tried, the fastest first; `tfjs-cpu`, the reference, is always the last. */
   providers: TfjsProvider[];
   /** The version of TensorFlow.js. */

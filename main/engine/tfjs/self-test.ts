@@ -52,7 +52,7 @@ function relativeDistance(a: Float32Array, b: Float32Array): number {
  * A net of what image classifiers are made of: convolutions plain and depthwise, batch normalisation, Relu6, both poolings with windows
  * beyond the border and below zero, a residual sum, global average and matrix.
  */
-export async function measureFixture({ core, on }: TfjsRuntime, provider: TfjsProvider): Promise<Measured> {
+export async function measureFixture(runtime: TfjsRuntime, provider: TfjsProvider): Promise<Measured> {
   const side = 12;
   const random = randomSource(1);
   const numbers = (...shape: number[]): Float32Array =>
@@ -71,7 +71,8 @@ export async function measureFixture({ core, on }: TfjsRuntime, provider: TfjsPr
     scale: numbers(8),
     head: numbers(8, 3),
   };
-  return on(provider, () =>
+  const { core } = runtime;
+  return runtime.on(provider, () =>
     core.tidy(() => {
       const net = (x: Tensor4D): Tensor => {
         const stem = core.conv2d(x, core.tensor4d(parts.stem, [3, 3, 1, 8]), 1, 'same');

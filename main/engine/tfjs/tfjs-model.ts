@@ -53,12 +53,29 @@ export async function openTfjsModel(model: EngineModel): Promise<TfjsModel> {
   const ends = { input: input.name, output: output.name, activation: output.activation };
   const opened = await openFiles(files, ends, runtime);
   try {
+    checkShape(opened, input, model.id);
     const net = new Net(runtime, opened, input, output.activation);
     return { ...(await net.proven()), dispose: () => opened.dispose() };
   } catch (error) {
     opened.dispose();
     throw error;
   }
+}
+
+/** The card's image must be the one that model.json states, as far as it states one. */
+function checkShape({ inputs }: OpenedModel, { shape, layout }: EngineModel['input'], id: string): void {
+  const [, ...declared] = inputs[0]?.shape ?? [];
+  const [channels = NaN, ...rest] = shape;
+  const stated = layout === 'NHWC' ? [...rest, channels] : shape;
+  const fits =
+    declared.length === stated.length &&
+    declared.every((size, axis) => size === null || size === stated[axis]);
+  if (fits || declared.length === 0) return;
+  throw new PathlightError(
+    'unsupported',
+    `The model ${id} takes images of ${declared.map((size) => size ?? 'any').join(' x ')}, but its card says ${stated.join(' x ')}`,
+    'Correct layout, channels, height and width of input in card.json.',
+  );
 }
 
 /** Builds a model on the fastest backend. */
