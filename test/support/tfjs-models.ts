@@ -115,7 +115,7 @@ export function sha256(content: string | Uint8Array): string {
 }
 
 /**
- * A Keras-like net: convolution, batch normalisation, Relu6, depthwise and pointwise convolutions with a residual sum, both poolings, a
+ * A Keras-like net: convolution, batch normalisation with and without a scale, Relu6, depthwise and pointwise convolutions with a residual sum, both poolings, a
  * dense layer with softmax.
  */
 export function kerasLike(side: number, channels: 1 | 3): tfl.LayersModel {
@@ -124,7 +124,8 @@ export function kerasLike(side: number, channels: 1 | 3): tfl.LayersModel {
   const kernel = (): { kernelInitializer: ReturnType<typeof initializers.heNormal> } => ({
     kernelInitializer: initializers.heNormal({ seed: ++seed }),
   });
-  const around = (): object => ({
+  const around = (scale = true): object => ({
+    scale,
     gammaInitializer: initializers.randomUniform({ minval: 0.5, maxval: 1.5, seed: ++seed }),
     betaInitializer: initializers.randomNormal({ stddev: 0.3, seed: ++seed }),
     movingMeanInitializer: initializers.randomNormal({ stddev: 0.3, seed: ++seed }),
@@ -146,7 +147,8 @@ export function kerasLike(side: number, channels: 1 | 3): tfl.LayersModel {
     }),
     stem,
   );
-  x = apply(layers.batchNormalization(around()), x);
+  // Inception leaves the scale out.
+  x = apply(layers.batchNormalization(around(false)), x);
   x = apply(layers.activation({ activation: 'swish' }), x);
   x = apply(layers.conv2d({ filters: 8, kernelSize: 1, ...kernel() }), x);
   x = apply(layers.add(), [x, stem]);

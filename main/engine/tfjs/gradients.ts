@@ -2,8 +2,8 @@
  * Gradients that TensorFlow.js 4.22 lacks or computes wrongly, made of its own operators, so that they run on every backend.
  * Lacking: StridedSlice, Einsum, most comparisons. Wrong: AvgPool and AvgPool3D where windows reach into the padding (the forward pass
  * divides by the values in the window, the gradient by the window's size), both resizings, MirrorPad (what was mirrored gets no
- * gradient), Cumsum along any but the last axis, Cast to whole numbers (the gradient passes). Needless: that of a convolution with
- * respect to its filter, which a fused convolution computes all the same.
+ * gradient), Cumsum along any but the last axis, Cast to whole numbers (the gradient passes). Slow: FusedBatchNorm. Needless: that of
+ * a convolution with respect to its filter, which a fused convolution computes all the same.
  */
 import type { GradConfig, Tensor } from '@tensorflow/tfjs-core';
 import { PathlightError } from '../../../core/contract/errors.ts';
@@ -17,6 +17,7 @@ export function registerGradients(core: Core): void {
   for (const config of [
     ...stepFunctions.map(([kernelName, inputs]) => withoutGradient(core, kernelName, inputs)),
     cast(core),
+    batchNormalization(core),
     cumsum(core),
     resize(core, 'ResizeBilinear', bilinear),
     resize(core, 'ResizeNearestNeighbor', nearest),
@@ -75,6 +76,21 @@ function withoutGradient(core: Core, kernelName: string, inputs: string[]): Grad
     inputsToSave: inputs,
     gradFunc: (_, saved) =>
       Object.fromEntries(inputs.map((name, i) => [name, () => core.zeros(saved[i]?.shape ?? [])])),
+  };
+}
+
+/** dx = dy scale / sqrt(variance + epsilon). TensorFlow.js writes the factor out in the size of x, and more that only training needs. */
+function batchNormalization(core: Core): GradConfig {
+  return {
+    kernelName: 'FusedBatchNorm',
+    inputsToSave: ['variance', 'scale'],
+    gradFunc: (dy, saved, attributes) => {
+      const [variance, scale] = saved as [Tensor, Tensor];
+      const { varianceEpsilon } = attributes as unknown as { varianceEpsilon: number };
+      return {
+        x: () => core.mul(dy as Tensor, core.mul(scale, core.rsqrt(core.add(variance, varianceEpsilon)))),
+      };
+    },
   };
 }
 

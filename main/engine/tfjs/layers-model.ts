@@ -61,7 +61,7 @@ export async function openLayersModel(
     takeActivation(end.layer, activation);
   }
 
-  const model = await build(topology, files, runtime);
+  const model = await build(topology, withScales(root, files), runtime);
   const [inputs, outputs] = endsOf(model);
   const output = ends === null ? 0 : model.outputNames.indexOf(ends.output);
   try {
@@ -105,7 +105,7 @@ export function layerSupport(topology: Record<string, unknown>, runtime: TfjsRun
 
 async function build(
   modelTopology: Record<string, unknown>,
-  { weightSpecs, weights }: TfjsFiles,
+  { weightSpecs, weights }: Pick<TfjsFiles, 'weightSpecs' | 'weights'>,
   { core, layers }: TfjsRuntime,
 ): Promise<LayersModel> {
   const engine = core.engine();
@@ -123,6 +123,34 @@ async function build(
   } finally {
     engine.endScope();
   }
+}
+
+/**
+ * Gives every batch normalisation without a scale one of ones: TensorFlow.js cannot differentiate it otherwise.
+ * @param root is changed
+ */
+function withScales(
+  root: Model,
+  { weightSpecs, weights }: TfjsFiles,
+): Pick<TfjsFiles, 'weightSpecs' | 'weights'> {
+  const added = allLayers(root).flatMap((layer) => {
+    if (layer.class_name !== 'BatchNormalization' || Array.isArray(layer.config)) return [];
+    if (layer.config['scale'] !== false) return [];
+    const variance = weightSpecs.find(({ name }) => name.endsWith(`${nameOf(layer)}/moving_variance`));
+    if (variance === undefined) return [];
+    layer.config['scale'] = true;
+    return [{ name: variance.name.replace(/moving_variance$/, 'gamma'), shape: variance.shape }];
+  });
+  if (added.length === 0) return { weightSpecs, weights };
+  const ones = added.map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+  const extra = new Float32Array(ones.reduce((sum, count) => sum + count, 0)).fill(1);
+  const bytes = new Uint8Array(weights.byteLength + extra.byteLength);
+  bytes.set(new Uint8Array(weights));
+  bytes.set(new Uint8Array(extra.buffer), weights.byteLength);
+  return {
+    weightSpecs: [...weightSpecs, ...added.map((spec) => ({ ...spec, dtype: 'float32' as const }))],
+    weights: bytes.buffer,
+  };
 }
 
 function endsOf({ inputs, outputs, inputNames, outputNames }: LayersModel): [ModelEnd[], ModelEnd[]] {

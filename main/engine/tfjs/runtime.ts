@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { registerGradients, skipFilterGradients } from './gradients.ts';
+import { turnConvolutions } from './wasm-convolution.ts';
 import { completeWasmKernels, guardWasmMemory } from './wasm-kernels.ts';
 import type { Converter, Core, Layers } from './libraries.ts';
 
@@ -52,6 +53,7 @@ async function load(): Promise<TfjsRuntime> {
     const providers: TfjsProvider[] = [];
     if (await loadNodeGpu()) providers.push('tfjs-node-gpu');
     completeWasmKernels(core);
+    turnConvolutions(core);
     if (await core.setBackend('wasm')) {
       guardWasmMemory(core);
       providers.push('tfjs-wasm');
