@@ -1,5 +1,9 @@
 import { getKernel, type KernelConfig, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { type TfjsRuntime, tfjsRuntime } from '../../main/engine/tfjs/runtime.ts';
@@ -96,6 +100,54 @@ describe('the corrected wasm backend', () => {
     }
     const sum = await runtime.on('tfjs-wasm', () => core.tidy(() => core.sum(core.ones([9])).dataSync()));
     expect([...sum]).toEqual([9]);
+  });
+});
+
+describe('@tensorflow/tfjs-node-gpu, where it is installed', () => {
+  /** What it computes with in a process that finds this package. */
+  async function usedWith(name: string, source: string): Promise<unknown> {
+    const at = path.join(folder, name, '@tensorflow/tfjs-node-gpu');
+    mkdirSync(at, { recursive: true });
+    writeFileSync(path.join(at, 'index.js'), source);
+    const root = path.resolve(import.meta.dirname, '../..');
+    const script = `
+      import { tfjsRuntime } from './main/engine/tfjs/runtime.ts';
+      import { openTfjsModel } from './main/engine/tfjs/tfjs-model.ts';
+      const { providers } = await tfjsRuntime();
+      const { provider, selfTest } = await openTfjsModel(JSON.parse(process.argv[1]));
+      console.log(JSON.stringify({ providers, provider, error: selfTest.error }));`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '--eval', script, JSON.stringify(model.engine)],
+      { cwd: root, env: { ...process.env, NODE_PATH: path.join(folder, name) } },
+    );
+    return JSON.parse(stdout);
+  }
+
+  /** As the real package does: needs what Node dropped, and registers the backend 'tensorflow'; here of the cpu backend's kernels. */
+  const addon = `
+    if (!require('util').isNullOrUndefined(null)) throw new Error('no shim');
+    const root = require('module').createRequire(process.cwd() + '/package.json');
+    const core = root('@tensorflow/tfjs-core');
+    core.registerBackend('tensorflow', core.engine().registryFactory['cpu'].factory, 3);
+    for (const kernel of core.getKernelsForBackend('cpu')) {
+      core.registerKernel({ ...kernel, backendName: 'tensorflow' });
+    }`;
+
+  test('is taken first, after its self-test', async () => {
+    expect(await usedWith('whole', addon)).toEqual({
+      providers: ['tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu'],
+      provider: 'tfjs-node-gpu',
+      error: 0,
+    });
+  });
+
+  test('is left out where its native part does not load', async () => {
+    const broken = "throw new Error('The native addon module (tfjs_binding.node) can not be found')";
+    expect(await usedWith('broken', broken)).toMatchObject({
+      providers: ['tfjs-wasm', 'tfjs-cpu'],
+      provider: 'tfjs-wasm',
+    });
   });
 });
 

@@ -3,6 +3,7 @@
  * Only here is anything of it imported at run time.
  */
 import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { registerGradients, skipFilterGradients } from './gradients.ts';
 import { turnConvolutions } from './wasm-convolution.ts';
@@ -88,16 +89,18 @@ async function load(): Promise<TfjsRuntime> {
   }
 }
 
+/** Never a dependency: its installation fetches a library of its own. */
+const nodeGpu = '@tensorflow/tfjs-node-gpu';
+
 /**
- * Loads @tensorflow/tfjs-node-gpu where the user has installed it. It registers the backend `tensorflow` with the one
+ * Loads that package where the user has installed it. It registers the backend `tensorflow` with the one
  * tfjs-core of this process.
  */
 async function loadNodeGpu(): Promise<boolean> {
   const require = createRequire(import.meta.url);
-  // Named through a variable: it is no dependency, so neither a bundler nor a type checker may look for it.
-  const name = '@tensorflow/tfjs-node-gpu';
+  let installed;
   try {
-    require.resolve(name);
+    installed = require.resolve(nodeGpu);
   } catch {
     return false;
   }
@@ -105,7 +108,7 @@ async function loadNodeGpu(): Promise<boolean> {
   const util = require('node:util') as { isNullOrUndefined?: (value: unknown) => boolean };
   util.isNullOrUndefined ??= (value) => value === null || value === undefined;
   try {
-    await import(name);
+    await import(pathToFileURL(installed).href);
     return true;
   } catch {
     // Installed, but its native part is missing or does not load: the other backends do its work.
