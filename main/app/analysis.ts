@@ -314,6 +314,7 @@ export class Analysis {
           lungs: lungs?.probability ?? null,
           modality: { image: entry.modality, card: card.input.modalities },
           imageWarnings: entry.warnings,
+          givesLogits: card.output.activation !== 'none',
         }),
       },
       map,
