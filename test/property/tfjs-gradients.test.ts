@@ -377,3 +377,11 @@ test('a three-dimensional maximum over windows that are not square is refused: c
   await expect(measuredOn('tfjs-cpu', model, x, [2, 4, 5, 4, 2])).rejects.toThrow(/3 x 2 x 3/);
   model.dispose();
 });
+
+test('a dilated convolution is refused: TensorFlow.js has no gradient for it', async () => {
+  const attr = { ...convolution(1), dilations: attribute.ints(1, 2, 2, 1) };
+  const model = open('Conv2D', { ...picture, inputs: ['x', random(3, 3, 3, 4)], attr });
+  const x = normalNumbers(2 * 6 * 5 * 3, randomSource(1));
+  await expect(measuredOn('tfjs-cpu', model, x, [2, ...picture.shape])).rejects.toThrow(/dilation rates/);
+  model.dispose();
+});

@@ -105,6 +105,7 @@ export class Net {
   readonly #model: OpenedModel;
   readonly #input: EngineModel['input'];
   readonly #activation: Activation;
+  readonly #references = new Map<number, Promise<Measured>>();
 
   constructor(runtime: TfjsRuntime, model: OpenedModel, input: EngineModel['input'], activation: Activation) {
     this.#runtime = runtime;
@@ -115,25 +116,47 @@ export class Net {
 
   /** The model on the fastest backend whose gradient of this model agrees with the reference's. */
   async proven(): Promise<Omit<TfjsModel, 'dispose'>> {
-    const elements = this.#input.shape.reduce((product, size) => product * size, 1);
-    const probe = normalNumbers(elements, randomSource(1));
-    const reference = await this.#measure('tfjs-cpu', probe, 1, 'logit', alternating);
-    this.#checkOutputs(reference.outputs);
-
+    const { outputs } = await this.#reference(1);
+    this.#checkOutputs(outputs);
     const refused: string[] = [];
     for (const provider of this.#runtime.providers) {
       if (provider === 'tfjs-cpu') continue;
       try {
         const fixture = await fixtureTest(this.#runtime, provider);
-        const own = compare(await this.#measure(provider, probe, 1, 'logit', alternating), reference);
-        const worst = passes(fixture) ? own : fixture;
-        if (passes(worst)) return this.#on(provider, reference.outputs.length, own, refused);
-        refused.push(`${provider} (differs from tfjs-cpu by ${worst.error.toExponential(1)})`);
+        const test = passes(fixture) ? await this.#test(provider) : fixture;
+        if (passes(test)) return this.#on(provider, outputs.length, test, refused);
+        const off = Math.max(test.error, test.p99);
+        refused.push(`${provider} (differs from tfjs-cpu by ${off.toExponential(1)})`);
       } catch (error) {
         refused.push(`${provider} (${error instanceof Error ? error.message : String(error)})`);
       }
     }
-    return this.#on('tfjs-cpu', reference.outputs.length, null, refused);
+    return this.#on('tfjs-cpu', outputs.length, null, refused);
+  }
+
+  /**
+   * At one point; where that fails, at three, of which the middle one counts: at a point where a Relu jumps, rounding alone makes another
+   * gradient.
+   */
+  async #test(provider: TfjsProvider): Promise<SelfTest> {
+    const tests: SelfTest[] = [];
+    for (const seed of [1, 2, 3]) {
+      tests.push(compare(await this.#probe(provider, seed), await this.#reference(seed)));
+      if (tests.every(passes)) break;
+    }
+    const [least, middle] = tests.toSorted((a, b) => a.error - b.error);
+    return (middle ?? least) as SelfTest;
+  }
+
+  #probe(provider: TfjsProvider, seed: number): Promise<Measured> {
+    const elements = this.#input.shape.reduce((product, size) => product * size, 1);
+    return this.#measure(provider, normalNumbers(elements, randomSource(seed)), 1, 'logit', alternating);
+  }
+
+  #reference(seed: number): Promise<Measured> {
+    const known = this.#references.get(seed) ?? this.#probe('tfjs-cpu', seed);
+    this.#references.set(seed, known);
+    return known;
   }
 
   #on(
@@ -283,7 +306,7 @@ function told<T>(work: () => T): T {
     if (error instanceof PathlightError || error instanceof RangeError) throw error;
     throw new PathlightError(
       'unsupported',
-      `TensorFlow.js cannot differentiate the model: ${error instanceof Error ? error.message : String(error)}`,
+      `TensorFlow.js cannot run or differentiate the model: ${error instanceof Error ? error.message : String(error)}`,
       "Check that the card's input and output fit the model; else export it as ONNX.",
       { cause: error },
     );

@@ -9,7 +9,7 @@ import { PathlightError } from '../../../core/contract/errors.ts';
 import type { Core } from './libraries.ts';
 
 /** Kernels that the wasm backend has, but whose answers are wrong. */
-export const wrongWasmKernels: readonly string[] = [
+const wrongWasmKernels: readonly string[] = [
   'Conv3DBackpropInputV2',
   'MaxPool3D',
   'MaxPool3DGrad',
