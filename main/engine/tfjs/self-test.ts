@@ -18,8 +18,10 @@ export interface SelfTest {
   tolerance: number;
 }
 
-/** Backends round differently (1e-6); a wrong kernel is wrong in the first digits. */
+/** Backends round differently (1e-7 to 1e-5); a wrong kernel is wrong in the first digits. */
 const tolerance = 1e-3;
+/** Where a Relu is so near to 0 that rounding moves it to the other side: 0.7 % was seen in Inception v3, whose every kernel is right. */
+const toleranceWithJumps = 1e-2;
 
 export function compare(measured: Measured, reference: Measured): SelfTest {
   const error = Math.max(
@@ -37,6 +39,15 @@ export function compare(measured: Measured, reference: Measured): SelfTest {
 /** A distance that is not a number does not pass. */
 export function passes({ error, p99, tolerance: bound }: SelfTest): boolean {
   return error <= bound && p99 <= bound;
+}
+
+/** The same figures, held to what is allowed where a Relu jumps. */
+export function allowingJumps(test: SelfTest): SelfTest {
+  return { ...test, tolerance: toleranceWithJumps };
+}
+
+export function passesWithJumps(test: SelfTest): boolean {
+  return passes(allowingJumps(test));
 }
 
 function relativeDistance(a: Float32Array, b: Float32Array): number {

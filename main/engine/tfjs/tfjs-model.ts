@@ -11,7 +11,14 @@ import { openLayersModel } from './layers-model.ts';
 import { readTfjsModel, type TfjsFiles } from './model-folder.ts';
 import type { OpenedModel, TfjsEnds } from './open-model.ts';
 import { type TfjsProvider, type TfjsRuntime, tfjsRuntime } from './runtime.ts';
-import { compare, measureFixture, passes, type SelfTest } from './self-test.ts';
+import {
+  allowingJumps,
+  compare,
+  measureFixture,
+  passes,
+  passesWithJumps,
+  type SelfTest,
+} from './self-test.ts';
 
 /** The time between two points in which requests that have come in are read and answered, as for ONNX models. */
 const pauseMilliseconds = 2;
@@ -135,17 +142,17 @@ export class Net {
   }
 
   /**
-   * At one point; where that fails, at three, of which the middle one counts: at a point where a Relu jumps, rounding alone makes another
-   * gradient.
+   * At one point where only rounding is left. Where a Relu jumps between two roundings, that point's gradient says less: then at up to
+   * three, of which one must agree but for rounding, and the middle one but for jumps. A wrong kernel is wrong at every point.
    */
   async #test(provider: TfjsProvider): Promise<SelfTest> {
     const tests: SelfTest[] = [];
     for (const seed of [1, 2, 3]) {
       tests.push(compare(await this.#probe(provider, seed), await this.#reference(seed)));
-      if (tests.every(passes)) break;
+      if (tests.some(passes) && tests.every(passesWithJumps)) break;
     }
-    const [least, middle] = tests.toSorted((a, b) => a.error - b.error);
-    return (middle ?? least) as SelfTest;
+    const [best, middle] = tests.toSorted((a, b) => a.error - b.error) as [SelfTest, SelfTest?];
+    return middle === undefined || !passes(best) ? best : allowingJumps(middle);
   }
 
   #probe(provider: TfjsProvider, seed: number): Promise<Measured> {
