@@ -1,10 +1,11 @@
 /** Every operator of a graph model that counts as differentiable: by finite differences, and on wasm as on cpu. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TfjsProvider } from '../../core/contract/device.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { openGraphModel } from '../../main/engine/tfjs/graph-model.ts';
 import { graphOperators } from '../../main/engine/tfjs/graph-operators.ts';
 import type { OpenedModel } from '../../main/engine/tfjs/open-model.ts';
-import { type TfjsProvider, type TfjsRuntime, tfjsRuntime } from '../../main/engine/tfjs/runtime.ts';
+import { type TfjsRuntime, tfjsRuntime } from '../../main/engine/tfjs/runtime.ts';
 import { attribute, type GraphNode, type GraphParts, savedGraph } from '../support/tfjs-models.ts';
 
 let runtime: TfjsRuntime;

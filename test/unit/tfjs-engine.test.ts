@@ -65,7 +65,7 @@ describe.each([
   ['a graph model', () => graph],
 ])('%s', (_, model) => {
   test('is computed by wasm, which was held against cpu', async () => {
-    const device = await engine.device(model().engine);
+    const device = await engine.device('cpu', model().engine);
     expect(device).toMatchObject({ provider: 'tfjs-wasm', threads: 1 });
     expect(device.runtime).toMatch(/^TensorFlow\.js 4\.22\.0, .*self-test: \d\.\de-\d of 0\.001 allowed/);
   });

@@ -1,5 +1,6 @@
 /** What the engine's process asks of models in TensorFlow.js form. Opened models are kept while they are in use. */
-import type { DeviceInfo, EngineModel } from '../engine.ts';
+import type { DeviceInfo } from '../../../core/contract/device.ts';
+import type { EngineModel } from '../engine.ts';
 import { Sessions } from '../sessions.ts';
 import { openTfjsModel, type TfjsModel } from './tfjs-model.ts';
 
@@ -26,6 +27,7 @@ export function deviceOf(model: EngineModel): Promise<DeviceInfo> {
         : [`self-test: ${selfTest.error.toExponential(1)} of ${selfTest.tolerance} allowed against tfjs-cpu`];
     return Promise.resolve({
       provider,
+      name: '',
       // Node's WebAssembly and its interpreter compute in one thread.
       threads: 1,
       runtime: [
@@ -34,6 +36,7 @@ export function deviceOf(model: EngineModel): Promise<DeviceInfo> {
         ...proof,
         ...refused.map((backend) => `refused: ${backend}`),
       ].join(', '),
+      selfTest: null,
     });
   });
 }

@@ -4,13 +4,12 @@
  */
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import type { TfjsProvider } from '../../../core/contract/device.ts';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { registerGradients, skipFilterGradients } from './gradients.ts';
 import { turnConvolutions } from './wasm-convolution.ts';
 import { completeWasmKernels, guardWasmMemory } from './wasm-kernels.ts';
 import type { Converter, Core, Layers } from './libraries.ts';
-
-export type TfjsProvider = 'tfjs-node-gpu' | 'tfjs-wasm' | 'tfjs-cpu';
 
 /** TensorFlow.js's own names. */
 const backends = { 'tfjs-node-gpu': 'tensorflow', 'tfjs-wasm': 'wasm', 'tfjs-cpu': 'cpu' } as const;

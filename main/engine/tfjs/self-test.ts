@@ -1,7 +1,8 @@
 /** Whether a backend of TensorFlow.js computes what its reference, the cpu backend, computes. */
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { TfjsProvider } from '../../../core/contract/device.ts';
 import { normalNumbers, randomSource } from '../../../core/metrics/random.ts';
-import type { TfjsProvider, TfjsRuntime } from './runtime.ts';
+import type { TfjsRuntime } from './runtime.ts';
 
 /** What a net gives at one point, and its gradient there. */
 interface Measured {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { DifferentiableModel, Scalar } from '../../../core/attribution/model.ts';
 import type { Activation } from '../../../core/autodiff/objective.ts';
+import type { TfjsProvider } from '../../../core/contract/device.ts';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { normalNumbers, randomSource } from '../../../core/metrics/random.ts';
 import type { EngineModel } from '../engine.ts';
@@ -10,7 +11,7 @@ import { openGraphModel } from './graph-model.ts';
 import { openLayersModel } from './layers-model.ts';
 import { readTfjsModel, type TfjsFiles } from './model-folder.ts';
 import type { OpenedModel, TfjsEnds } from './open-model.ts';
-import { type TfjsProvider, type TfjsRuntime, tfjsRuntime } from './runtime.ts';
+import { type TfjsRuntime, tfjsRuntime } from './runtime.ts';
 import {
   allowingJumps,
   compare,
