@@ -4,6 +4,10 @@
 export const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
+/** Where models in TensorFlow.js form run; Pathlight takes the first that passes its self-test. */
+export const TFJS_PROVIDERS = ['tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu'] as const;
+export type TfjsProvider = (typeof TFJS_PROVIDERS)[number];
+
 /** A device's scores and gradient beside the CPU's, for the same points of the same model; relative L2 distances. */
 export interface SelfTest {
   /** Of the gradients, the median over the points. Rounding alone makes some of it, where a ReLU falls to its other side. */
@@ -19,13 +23,13 @@ export interface SelfTest {
 }
 
 export interface DeviceInfo {
-  provider: Provider;
+  provider: Provider | TfjsProvider;
   /** The device as the system names it; empty where it does not say. */
   name: string;
   /** Threads of the CPU's part. */
   threads: number;
   runtime: string;
-  /** Of the model in hand where one is; null on the CPU, which is what devices are held against. */
+  /** Of the model in hand where one is; null on the CPU, which is what devices are held against, and for TensorFlow.js (see `runtime`). */
   selfTest: SelfTest | null;
 }
 

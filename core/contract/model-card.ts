@@ -5,6 +5,7 @@ const text = v.pipe(v.string(), v.minLength(1));
 const positive = v.pipe(v.number(), v.gtValue(0));
 /** Rows or columns of a model's input: beyond it, a slip of the pen would fill the memory. */
 const inputSize = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8192));
+const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
 
 export const ModelCardSchema = v.strictObject({
@@ -13,15 +14,18 @@ export const ModelCardSchema = v.strictObject({
   name: text,
   version: text,
   task: v.picklist(['classification', 'segmentation']),
-  /** Name of the model file, beside the card. */
+  /** Absent: `onnx`. `tfjs-layers`, `tfjs-graph`: TensorFlow.js's LayersModel and GraphModel. */
+  format: v.optional(v.picklist(['onnx', 'tfjs-layers', 'tfjs-graph'])),
+  /** Name of the model file, beside the card: the ONNX file, or the model.json of a TensorFlow.js model. */
   file: text,
   /** SHA-256 of that file, lower-case hexadecimal. */
-  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-  /** SHA-256 of each file beside it in which the model keeps weights, by the name that the model states. */
-  externalData: v.optional(v.record(text, v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)))),
+  sha256,
+  /** Name -> SHA-256 of every other file that holds weights of the model. */
+  externalData: v.optional(v.record(text, sha256)),
   intendedUse: text,
   input: v.strictObject({
     name: text,
+    /** Order of the axes of one batch: channels before or after the rows and columns. */
     layout: v.picklist(['NCHW', 'NHWC']),
     channels: v.picklist([1, 3]),
     height: inputSize,
@@ -76,3 +80,4 @@ export const ModelCardSchema = v.strictObject({
 });
 
 export type ModelCard = v.InferOutput<typeof ModelCardSchema>;
+export type ModelFormat = NonNullable<ModelCard['format']>;

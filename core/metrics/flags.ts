@@ -17,6 +17,8 @@ export interface Evidence {
   modality: { image: string; card: readonly string[] | undefined };
   /** What was wrong with the file, and what was done about it. */
   imageWarnings: readonly string[];
+  /** The model's output is what an activation turns into probabilities, and not a probability already. */
+  givesLogits: boolean;
 }
 
 type Facts = Omit<ExplanationResult, 'flags'>;
@@ -45,6 +47,7 @@ const checks: readonly Check[] = [
   otherModality,
   notConverged,
   smallDifference,
+  noLogit,
   lungsNotFound,
   peakOutsideLungs,
   enrichmentBelowOne,
@@ -93,6 +96,15 @@ function smallDifference({ fx, fb, gapRelative, baseline, scalar }: Facts): Flag
     text:
       `The ${baseline} baseline scores close to the image (${scalar} ${number(fb)} against ${number(fx)}, less than ` +
       `${differenceFloor(scalar)} apart): contributions largely cancel, so read the map beside those of other baselines.`,
+  };
+}
+
+function noLogit({ scalar }: Facts, { givesLogits }: Evidence): Flag | null {
+  if (scalar !== 'logit' || givesLogits) return null;
+  return {
+    id: 'no-logit',
+    severity: 'info',
+    text: 'The model gives probabilities and no logits: the map explains the probability itself, whose gradient fades near 0 and 1.',
   };
 }
 

@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { blurSigma, makeBaseline } from '../../core/attribution/baselines.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { AgreementHeader, AssessmentHeader, Frame, MapHeader } from '../../core/contract/calls.ts';
-import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
+import { type DeviceInfo, type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type {
@@ -26,6 +26,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { ResultKey, ResultStore } from '../store/results.ts';
 import { ByteCache, MemoCache } from './byte-cache.ts';
 import { createImages, type FrameOf, type Images } from './images.ts';
+import { modelSha256 } from './model-sha256.ts';
 import type { ModelCatalogue, UsableModel } from './models.ts';
 import { predictionOf, targetOf } from './prediction.ts';
 import type { ApplicationVersion } from './root.ts';
@@ -195,7 +196,7 @@ export class Analysis {
   }
 
   async #output(of: FrameOf, { card, engine }: UsableModel): Promise<Float32Array> {
-    const key = `${await this.images.sha256(of.image)} ${of.frame} ${JSON.stringify(card.input)} ${card.sha256}`;
+    const key = `${await this.images.sha256(of.image)} ${of.frame} ${JSON.stringify(card.input)} ${modelSha256(card)}`;
     return this.#outputs.get(key, async () =>
       this.#engine.run(engine, await this.images.input(of, card.input)),
     );
@@ -218,7 +219,7 @@ export class Analysis {
     const key: ResultKey = {
       image: imageSha256,
       frame,
-      model: card.sha256,
+      model: modelSha256(card),
       parameters: sha256(
         JSON.stringify([
           card.input,
@@ -242,9 +243,11 @@ export class Analysis {
   ): AsyncGenerator<Frame<MapHeader>, Integral, undefined> {
     const { model, input, target, parameters, request, device } = prepared;
     const { channels, height, width } = model.card.input;
+    // TensorFlow.js has chosen by itself.
+    const provider = PROVIDERS.find((each) => each === device.provider);
     const job = {
       model: model.engine,
-      provider: device.provider,
+      ...(provider === undefined ? {} : { provider }),
       x: input,
       baseline: makeBaseline(request.baseline, input, model.card.input),
       target: target.index,
@@ -288,7 +291,7 @@ export class Analysis {
         ? null
         : {
             ...lungCheck(map, lungs.probability, displayOfModelInput(input, card.input), height, width),
-            model: { id: lungs.card.id, sha256: lungs.card.sha256 },
+            model: { id: lungs.card.id, sha256: modelSha256(lungs.card) },
           };
     const { entry } = request.image;
     const facts: Omit<ExplanationResult, 'flags'> = {
@@ -298,7 +301,7 @@ export class Analysis {
         sopInstanceUid: entry.sopInstanceUid,
         sha256: imageSha256,
       },
-      model: { id: card.id, sha256: card.sha256 },
+      model: { id: card.id, sha256: modelSha256(card) },
       prediction,
       target: target.label,
       scalar: request.scalar,
@@ -323,6 +326,7 @@ export class Analysis {
           lungs: lungs?.probability ?? null,
           modality: { image: entry.modality, card: card.input.modalities },
           imageWarnings: entry.warnings,
+          givesLogits: card.output.activation !== 'none',
         }),
       },
       map,
@@ -341,7 +345,7 @@ export class Analysis {
     const model = await this.#models.lungs();
     if (model === undefined) return null;
     const { card, engine } = model;
-    const key = `${await this.images.sha256(of.image)} ${of.frame} ${card.sha256}`;
+    const key = `${await this.images.sha256(of.image)} ${of.frame} ${modelSha256(card)}`;
     const own = await this.#lungs.get(key, async () => {
       const output = await this.#engine.run(engine, await this.images.input(of, card.input));
       if (output.length !== card.input.height * card.input.width) {

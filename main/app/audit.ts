@@ -8,6 +8,7 @@ import type { ExplanationResult } from '../../core/contract/result.ts';
 import { type Analysis, type Explanation, type ExplanationRequest, parametersOf } from './analysis.ts';
 import type { Journal } from './journal.ts';
 import type { LibraryImage } from './library.ts';
+import { modelSha256 } from './model-sha256.ts';
 
 export interface AuditRequest {
   images: readonly LibraryImage[];
@@ -106,18 +107,20 @@ function wantedResults(
   version: string,
 ): { sameRun(result: ExplanationResult): boolean; current(result: ExplanationResult): boolean } {
   const parameters = parametersOf(card, choices.baseline);
+  const { format = 'onnx' } = card;
   return {
     /** Of this model, these choices and this kind of device: may stand in the same folder. */
     sameRun: (result) =>
-      result.model.sha256 === card.sha256 &&
-      result.device.provider === provider &&
+      result.model.sha256 === modelSha256(card) &&
+      // TensorFlow.js chooses its backend by itself.
+      (format !== 'onnx' || result.device.provider === provider) &&
       result.scalar === choices.scalar &&
       result.baseline === choices.baseline &&
       result.target === (choices.target ?? card.decision?.positive ?? result.prediction.label),
     /** Need not be computed again. */
     current: (result) =>
       isDeepStrictEqual(result.parameters, parameters) &&
-      result.lungs?.model.sha256 === lungsCard?.sha256 &&
+      result.lungs?.model.sha256 === (lungsCard === null ? undefined : modelSha256(lungsCard)) &&
       result.app.version === version,
   };
 }

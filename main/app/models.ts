@@ -6,6 +6,8 @@ import { PathlightError } from '../../core/contract/errors.ts';
 import { type ModelCard, ModelCardSchema } from '../../core/contract/model-card.ts';
 import { staysInFolder } from '../../core/onnx/external-data.ts';
 import type { EngineModel } from '../engine/engine.ts';
+import { readModelJson } from '../engine/tfjs/model-folder.ts';
+import { weightFiles } from '../engine/tfjs/model-json.ts';
 import { fileSha256 } from './images.ts';
 import { applicationRoot } from './root.ts';
 
@@ -140,20 +142,30 @@ async function readModel(folder: string, sha256: (file: string) => Promise<strin
     }
   };
   await check(card.file, card.sha256);
-  for (const [name, stated] of Object.entries(card.externalData ?? {})) await check(name, stated);
+  const { externalData, format = 'onnx' } = card;
+  for (const [name, stated] of Object.entries(externalData ?? {})) await check(name, stated);
+  const file = path.resolve(folder, card.file);
+  if (format !== 'onnx') await checkWeightFiles(file, externalData ?? {});
   const { channels, height, width, name, layout } = card.input;
   return {
     card,
     engine: {
       id: card.id,
-      file: path.resolve(folder, card.file),
+      file,
+      format,
       sha256: card.sha256,
-      ...(card.externalData === undefined ? {} : { externalData: card.externalData }),
+      ...(externalData === undefined ? {} : { externalData }),
       input: { name, shape: [channels, height, width], layout },
       ...(card.heldInputs === undefined ? {} : { heldInputs: card.heldInputs }),
       output: { name: card.output.name, activation: card.output.activation },
     },
   };
+}
+
+/** Every weight file that a TensorFlow.js model reads has its hash in the card. */
+async function checkWeightFiles(file: string, externalData: Readonly<Record<string, string>>): Promise<void> {
+  const unnamed = weightFiles(await readModelJson(file)).filter((name) => !Object.hasOwn(externalData, name));
+  if (unnamed.length > 0) throw refusal(`its card has no hash in externalData for ${unnamed.join(', ')}`);
 }
 
 async function readCard(folder: string): Promise<ModelCard> {
@@ -189,9 +201,7 @@ function describeIssue(issue: v.InferIssue<typeof ModelCardSchema>): string {
 /** What the schema's types cannot say. */
 function contradictionIn(card: ModelCard): string | undefined {
   const { labels } = card.output;
-  if (path.basename(card.file) !== card.file || card.file.includes('\\')) {
-    return `at file: '${card.file}' is not the bare name of a file beside the card`;
-  }
+  if (!isBareName(card.file)) return `at file: '${card.file}' is not the bare name of a file beside the card`;
   const outside = Object.keys(card.externalData ?? {}).find((name) => !staysInFolder(name));
   if (outside !== undefined) return `at externalData: '${outside}' lies outside the model's own folder`;
   if (new Set(labels).size !== labels.length) return 'at output.labels: a label stands twice';
@@ -208,6 +218,10 @@ function contradictionIn(card: ModelCard): string | undefined {
     }
   }
   return undefined;
+}
+
+function isBareName(name: string): boolean {
+  return path.basename(name) === name && !name.includes('\\') && name !== '..' && name !== '.';
 }
 
 /** SHA-256 of a file, read once for as long as its size and time of change stay. */

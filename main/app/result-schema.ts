@@ -1,6 +1,6 @@
 /** The shape of a result that comes back from a file. */
 import * as v from 'valibot';
-import { PROVIDERS } from '../../core/contract/device.ts';
+import { PROVIDERS, TFJS_PROVIDERS } from '../../core/contract/device.ts';
 import { BASELINES, type ExplanationResult } from '../../core/contract/result.ts';
 
 const numbers = v.record(v.string(), v.number());
@@ -41,7 +41,7 @@ const schema = v.object({
   evaluations: v.number(),
   converged: v.boolean(),
   device: v.object({
-    provider: v.picklist(PROVIDERS),
+    provider: v.picklist([...PROVIDERS, ...TFJS_PROVIDERS]),
     name: v.optional(v.string(), ''),
     threads: v.number(),
     runtime: v.string(),

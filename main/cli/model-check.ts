@@ -24,8 +24,8 @@ function supportText(support: ModelSupport): string {
   return [
     explainable ? 'This model can be explained.' : 'This model cannot be explained:',
     ...reasons.map((reason) => `  ${sentence(reason)}`),
+    ...(opset === null ? [] : [`Opset ${opset}`]),
     ...notes,
-    `Opset ${opset}`,
     ...inputs.map((input) => `Input  ${tensor(input)}`),
     ...outputs.map((output) => `Output ${tensor(output)}`),
     `Preprocessing, as far as the file tells: ${preprocessing.layout ?? 'layout unknown'}, ${

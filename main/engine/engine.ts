@@ -1,14 +1,17 @@
 /** What the rest of main asks of the engine process. */
 import type { IntegralFrame } from '../../core/attribution/integrated-gradients.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
-import type { HeldInput, ModelSupport } from '../../core/autodiff/index.ts';
+import type { HeldInput, ModelSupport as GraphSupport } from '../../core/autodiff/index.ts';
 import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
+import type { ModelFormat } from '../../core/contract/model-card.ts';
 
 /** A model file that has been checked against its card (main/app/models.ts). */
 export interface EngineModel {
   id: string;
-  /** Absolute path of the ONNX file. */
+  /** Absolute path of the ONNX file, or of a TensorFlow.js model's model.json. */
   file: string;
+  /** Absent: ONNX. */
+  format?: ModelFormat;
   sha256: string;
   /** SHA-256 of the files beside it in which it keeps weights, by the names that it states. */
   externalData?: Readonly<Record<string, string>>;
@@ -41,13 +44,17 @@ export interface EngineMap extends IntegralFrame {
 }
 
 /** `pathlight model check`. */
-export type { ModelSupport };
+export interface ModelSupport extends Omit<GraphSupport, 'opset'> {
+  /** null: a model in TensorFlow.js form. */
+  opset: number | null;
+}
 
 /** Methods reject with PathlightError; when the process dies, every pending call rejects with kind `engine`. */
 export interface Engine {
   /**
    * What computes the gradients of a model. A device other than the CPU has passed its self-test on that model, now or before;
-   * rejects with `device-refused` where it fails. Without a model the device is named, and nothing is tested.
+   * rejects with `device-refused` where it fails. Without a model the device is named, and nothing is tested. For a model in
+   * TensorFlow.js form: the backend that passed, whatever the provider.
    */
   device(provider?: Provider, model?: EngineModel | null): Promise<DeviceInfo>;
   /** Tries a device on the fixture. May take the process down: for one that is thrown away. */

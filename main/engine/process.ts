@@ -6,6 +6,7 @@
 import { type InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { integratedGradients } from '../../core/attribution/integrated-gradients.ts';
+import type { DifferentiableModel } from '../../core/attribution/model.ts';
 import {
   buildForwardModel,
   buildGradientModel,
@@ -16,13 +17,15 @@ import {
 import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { checkModel } from './check-model.ts';
-import type { EngineModel, ExplainJob } from './engine.ts';
+import type { EngineModel, ExplainJob, ModelSupport } from './engine.ts';
 import { batchSizeFor, differentiableModel } from './gradient-model.ts';
 import { readCheckedModel } from './model-file.ts';
 import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
 import { refusal, selfTest } from './self-test.ts';
 import { fixtureModel, fixtureOptions } from './self-test-fixture.ts';
 import { describeDevice, floats, openSession, runSession, Sessions } from './sessions.ts';
+import { modelJsonAt } from './tfjs/model-folder.ts';
+import type * as tfjsModels from './tfjs/models.ts';
 
 interface Gradients {
   session: InferenceSession;
@@ -45,7 +48,7 @@ function answerTo(request: EngineRequest, id: number): Promise<EngineAnswers[Eng
     case 'run':
       return run(request.model, request.input);
     case 'check':
-      return checkModel(request.file);
+      return check(request.file);
     case 'explain':
       return explainInTurn(request.job, id);
   }
@@ -63,8 +66,21 @@ async function explainInTurn(job: ExplainJob, id: number): Promise<undefined> {
   }
 }
 
+/** Everything of TensorFlow.js, loaded with the first of its models. */
+const tfjs = (): Promise<typeof tfjsModels> => import('./tfjs/models.ts');
+
+function isTfjs({ format = 'onnx' }: EngineModel): boolean {
+  return format !== 'onnx';
+}
+
+async function check(file: string): Promise<ModelSupport> {
+  const modelJson = await modelJsonAt(file);
+  return modelJson === undefined ? checkModel(file) : (await tfjs()).checkTfjsModel(modelJson);
+}
+
 async function run(model: EngineModel, input: Float32Array): Promise<Float32Array> {
   checkSize(model, input);
+  if (isTfjs(model)) return (await tfjs()).withModel(model, (opened) => opened.run(input));
   const open = async (): Promise<InferenceSession> => {
     const { bytes, ends } = await readCheckedModel(model);
     return openSession(buildForwardModel(bytes, ends), `model ${model.id}`);
@@ -79,6 +95,7 @@ async function run(model: EngineModel, input: Float32Array): Promise<Float32Arra
 const selfTests = new Map<string, Promise<SelfTest>>();
 
 async function device(provider: Provider, model: EngineModel | null): Promise<DeviceInfo> {
+  if (model !== null && isTfjs(model)) return (await tfjs()).deviceOf(model);
   const described = await describeDevice(provider);
   if (provider === 'cpu' || model === null) return { ...described, selfTest: null };
   const key = `${provider} ${keyOf(model)}`;
@@ -157,6 +174,11 @@ async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promis
   checkSize(model, job.x);
   await device(provider, model);
   if (signal.aborted) throw new PathlightError('cancelled', 'Cancelled');
+  if (isTfjs(model)) {
+    return (await tfjs()).withModel(model, (opened) =>
+      integrate(opened.differentiable(job.target, job.scalar), 1, [], job, id, signal),
+    );
+  }
   const open = async (): Promise<Gradients> => {
     const { bytes, ends } = await readCheckedModel(model);
     const graph = buildGradientModel(bytes, {
@@ -168,17 +190,29 @@ async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promis
   };
   await gradients.use(`${provider} ${keyOf(model)} ${job.scalar}`, open, async ({ session, graph }) => {
     const differentiable = differentiableModel(session, graph, job.target);
-    const options = {
-      gapTolerance: job.gapTolerance,
-      mapTolerance: job.mapTolerance,
-      differenceFloor: differenceFloor(job.scalar),
-      maxEvaluations: job.maxEvaluations,
-      batchSize: batchSizeFor(model.input.shape),
-    };
-    for await (const item of integratedGradients(differentiable, job.x, job.baseline, options, signal)) {
-      post({ id, item: { ...item, notes: graph.notes } });
-    }
+    await integrate(differentiable, batchSizeFor(model.input.shape), graph.notes, job, id, signal);
   });
+}
+
+/** Sends the map after every batch. */
+async function integrate(
+  model: DifferentiableModel,
+  batchSize: number,
+  notes: readonly string[],
+  { x, baseline, scalar, gapTolerance, mapTolerance, maxEvaluations }: ExplainJob,
+  id: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = {
+    gapTolerance,
+    mapTolerance,
+    differenceFloor: differenceFloor(scalar),
+    maxEvaluations,
+    batchSize,
+  };
+  for await (const item of integratedGradients(model, x, baseline, options, signal)) {
+    post({ id, item: { ...item, notes } });
+  }
 }
 
 function keyOf(model: EngineModel): string {

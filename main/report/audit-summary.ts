@@ -15,6 +15,7 @@ import {
   type Cell,
   type Fact,
 } from './block.ts';
+import { modelSha256 } from '../app/model-sha256.ts';
 import { histogram, scatter, type Dot } from './chart.ts';
 import { figure } from './figure.ts';
 import { list, writeModel } from './model-section.ts';
@@ -145,13 +146,13 @@ function whatWasRun(data: AuditSummaryData): Fact[] {
       value: `${integer(results.length)} explained${resumed}${copied}; ${integer(data.failures.length)} failed`,
     },
     { label: 'Model', value: `${card.name}, version ${card.version} (${card.id})`, strong: true },
-    { label: 'Model SHA-256', value: card.sha256 },
+    { label: 'Model SHA-256', value: modelSha256(card) },
     {
       label: 'Lungs model',
       value:
         lungsCard === null
           ? 'none: no lung check was made'
-          : `${lungsCard.name}, version ${lungsCard.version}; SHA-256 ${lungsCard.sha256}`,
+          : `${lungsCard.name}, version ${lungsCard.version}; SHA-256 ${modelSha256(lungsCard)}`,
     },
     {
       label: 'Threshold',

@@ -1,6 +1,7 @@
 /** What a model's card says; nothing is left out silently. */
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import { perChannel } from '../../core/imaging/model-input.ts';
+import { modelSha256 } from '../app/model-sha256.ts';
 import { columns, facts, heading, stack, text, type Block, type Fact } from './block.ts';
 import { integer, notStated, stated } from './numbers.ts';
 import type { Paper } from './paper.ts';
@@ -12,7 +13,7 @@ export function writeModel(paper: Paper, title: string, card: ModelCard): void {
   const left: Fact[] = [
     { label: 'Name', value: `${card.name}, version ${card.version}`, strong: true },
     { label: 'Identifier', value: card.id },
-    { label: 'SHA-256', value: card.sha256 },
+    { label: 'SHA-256', value: modelSha256(card) },
     { label: 'Intended use', value: stated(card.intendedUse) },
     {
       label: 'Input',

@@ -1,13 +1,16 @@
 /** Devices in the reader's words. */
-import type { Provider, SelfTest } from '../../core/contract/device.ts';
+import type { Provider, SelfTest, TfjsProvider } from '../../core/contract/device.ts';
 import { formatCount, formatPercent, formatSmall } from './format.ts';
 
-export const providerNames: Readonly<Record<Provider, string>> = {
+export const providerNames: Readonly<Record<Provider | TfjsProvider, string>> = {
   cpu: 'CPU',
   webgpu: 'WebGPU',
   cuda: 'CUDA',
   dml: 'DirectML',
   coreml: 'Core ML',
+  'tfjs-node-gpu': 'TensorFlow.js on CUDA',
+  'tfjs-wasm': 'TensorFlow.js on WebAssembly',
+  'tfjs-cpu': 'TensorFlow.js in JavaScript',
 };
 
 /** @param what of which the gradient is: "a test network", "this model" */

@@ -137,7 +137,9 @@ describe('a flag is raised', () => {
     mask: Float32Array | null = lungs,
     modality: Evidence['modality'] = { image: 'DX', card: ['CR', 'DX'] },
     imageWarnings: string[] = [],
-  ) => flagsOf(facts(map, changed), { map, height, width, lungs: mask, modality, imageWarnings });
+    givesLogits = true,
+  ) =>
+    flagsOf(facts(map, changed), { map, height, width, lungs: mask, modality, imageWarnings, givesLogits });
   const ids = (...of: Parameters<typeof raised>) => raised(...of).map(({ id }) => id);
 
   test('where the image is of another modality than the model was made for', () => {
@@ -170,6 +172,13 @@ describe('a flag is raised', () => {
     const [flag] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null });
     expect(flag).toMatchObject({ id: 'small-difference', severity: 'info' });
     expect(flag?.text).toContain('logit 1.38 against 1.46, less than 1 apart');
+  });
+
+  test('where a probability was explained because the model gives no logit', () => {
+    const of = (scalar: ExplanationResult['scalar']) =>
+      raised(sound, { scalar }, lungs, undefined, [], false);
+    expect(of('logit')).toMatchObject([{ id: 'no-logit', severity: 'info' }]);
+    expect(of('log-probability')).toEqual([]);
   });
 
   test('where the peak lies outside the lungs and is concentrated, and not for one of the two', () => {
