@@ -119,7 +119,7 @@ describe.each([
     });
     expect(support.inputs).toEqual([{ name: 'image', type: 'float32', shape: ['?', side, side, 3] }]);
     expect(support.outputs.map(({ name }) => name)).toEqual(['scores']);
-    expect(support.notes?.join('\n')).toMatch(/ends in a softmax.*\nComputed by tfjs-wasm: .*tfjs-cpu/);
+    expect(support.notes.join('\n')).toMatch(/ends in a softmax.*\nComputed by tfjs-wasm: .*tfjs-cpu/);
     expect(support.notes).toContain(`SHA-256 of model.json: ${model().card.sha256}`);
     expect(await engine.check(path.join(model().folder, 'model.json'))).toEqual(support);
   });
