@@ -1,5 +1,5 @@
 import type { DifferentiableModel } from './model.ts';
-import { checkEnds, evaluateAt, throwIfCancelled } from './path.ts';
+import { checkEnds, sumAlong, throwIfCancelled } from './path.ts';
 import { quadrature, type QuadratureRule } from './quadrature.ts';
 
 /**
@@ -8,7 +8,7 @@ import { quadrature, type QuadratureRule } from './quadrature.ts';
  * @param baseline [elements]
  * @param batchSize points evaluated together, which bounds the memory
  * @returns [elements] the attributions, signed; their sum nears f(x) - f(baseline)
- * @throws PathlightError as `checkEnds` and `evaluateAt` say; `cancelled`
+ * @throws PathlightError as `checkEnds` and `sumAlong` say; `cancelled`
  */
 export async function integrateFixed(
   model: DifferentiableModel,
@@ -24,13 +24,15 @@ export async function integrateFixed(
   const mean = new Float64Array(x.length);
   for (let start = 0; start < count; start += batchSize) {
     throwIfCancelled(signal);
-    const batch = [...nodes.subarray(start, start + batchSize)];
-    const { gradient } = await evaluateAt(model, x, baseline, batch);
-    batch.forEach((_, k) => {
-      const weight = weights[start + k] ?? 0;
-      const offset = k * x.length;
-      for (let i = 0; i < x.length; i++) mean[i] = (mean[i] ?? 0) + weight * (gradient[offset + i] ?? 0);
-    });
+    const end = start + batchSize;
+    const points = {
+      x,
+      baseline,
+      nodes: [...nodes.subarray(start, end)],
+      weights: [...weights.subarray(start, end)],
+    };
+    const { gradient } = await sumAlong(model, points);
+    for (let i = 0; i < x.length; i++) mean[i] = (mean[i] ?? 0) + (gradient[i] ?? 0);
   }
   return Float32Array.from(mean, (value, i) => value * ((x[i] ?? 0) - (baseline[i] ?? 0)));
 }
