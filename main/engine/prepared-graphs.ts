@@ -103,13 +103,11 @@ export async function prepareGraph(
 }
 
 /** Everything on which the graph and the best batch depend: the model, the code that differentiates it, the machine. */
-function keyOf(
-  { id: _id, file: _file, ...model }: EngineModel,
-  objective: Scalar,
-  device: Keeping['device'],
-): string {
+function keyOf(model: EngineModel, objective: Scalar, device: Keeping['device']): string {
+  // Whatever it is called and wherever it lies.
+  const own = { ...model, id: '', file: '' };
   return createHash('sha256')
-    .update(JSON.stringify([model, objective, applicationVersion(), device, process.arch]))
+    .update(JSON.stringify([own, objective, applicationVersion(), device, process.arch]))
     .digest('hex')
     .slice(0, 32);
 }
