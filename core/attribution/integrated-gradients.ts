@@ -3,7 +3,7 @@ import type { Convergence } from '../contract/result.ts';
 import { evaluationsLeft, excess, type Excess, type Tolerances } from './convergence.ts';
 import type { DifferentiableModel } from './model.ts';
 import { NestedTrapezoid, nodesOfLevel } from './nested-trapezoid.ts';
-import { checkEnds, evaluateAt, throwIfCancelled } from './path.ts';
+import { checkEnds, sumAlong, throwIfCancelled } from './path.ts';
 
 export interface IntegrationOptions extends Tolerances {
   /** The most gradients that may be evaluated, at least 5; the integral stops at the last level that fits. */
@@ -75,12 +75,13 @@ export async function* integratedGradients(
     while (evaluations < nodesAfter) {
       throwIfCancelled(signal);
       const batch = nodes.slice(evaluations - nodesBefore, evaluations - nodesBefore + batchSize);
-      const { f, gradient } = await evaluateAt(model, x, baseline, batch);
+      const weights = batch.map(() => 1);
+      const { f, gradient } = await sumAlong(model, { x, baseline, nodes: batch, weights });
       for (const [k, node] of batch.entries()) {
         if (node === 0) fb = f[k] ?? null;
         if (node === 1) fx = f[k] ?? null;
-        trapezoid.add(gradient.subarray(k * x.length, (k + 1) * x.length));
       }
+      trapezoid.add(gradient, batch.length);
       evaluations += batch.length;
 
       const { map, sum } = trapezoid.estimate();

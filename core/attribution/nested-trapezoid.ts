@@ -39,10 +39,10 @@ export class NestedTrapezoid {
     this.#added = new Float64Array(x.length);
   }
 
-  /** @param gradient [elements] of the level's next node */
-  add(gradient: Float32Array): void {
-    for (let i = 0; i < gradient.length; i++) this.#added[i] = (this.#added[i] ?? 0) + (gradient[i] ?? 0);
-    this.#addedCount++;
+  /** @param sum [elements] of the gradients of the level's next nodes, `count` of them */
+  add(sum: Float32Array, count: number): void {
+    for (let i = 0; i < sum.length; i++) this.#added[i] = (this.#added[i] ?? 0) + (sum[i] ?? 0);
+    this.#addedCount += count;
   }
 
   /** @returns the map so far, [elements], a fresh array, and its sum before rounding to float32 */

@@ -1,6 +1,6 @@
 /** The straight path from a baseline to an image, and the checks that every integral along it begins with. */
 import { PathlightError } from '../contract/errors.ts';
-import type { DifferentiableModel, Evaluation } from './model.ts';
+import type { DifferentiableModel, Evaluation, PathPoints, PathSum } from './model.ts';
 
 /**
  * Checks one point, an end of a path or an image alone.
@@ -74,20 +74,31 @@ export function pointAt(x: Float32Array, baseline: Float32Array, node: number, i
 }
 
 /**
- * Evaluates the model at b + a (x - b) for each a in `nodes`.
+ * The sum of the gradients at b + a (x - b) for each a in `nodes`, each times its weight, and the scores there. Always the same bits for
+ * the same points.
  * @throws PathlightError `unsupported`: a score or gradient that is not finite, with the place on the path
  */
-export async function evaluateAt(
-  model: DifferentiableModel,
-  x: Float32Array,
-  baseline: Float32Array,
-  nodes: readonly number[],
-): Promise<Evaluation> {
-  const points = new Float32Array(nodes.length * x.length);
-  nodes.forEach((node, k) => pointAt(x, baseline, node, points.subarray(k * x.length, (k + 1) * x.length)));
-  const evaluation = await model.evaluate(points, nodes.length);
+export async function sumAlong(model: DifferentiableModel, points: PathPoints): Promise<PathSum> {
+  if (model.sumAlong === undefined) return sumOfEach(model, points);
+  const sum = await model.sumAlong(points);
+  if (sum.f.every(Number.isFinite) && sum.gradient.every(Number.isFinite)) return sum;
+  // A sum does not tell which of its terms is to blame.
+  return sumOfEach(model, points);
+}
+
+async function sumOfEach(model: DifferentiableModel, points: PathPoints): Promise<PathSum> {
+  const { x, baseline, nodes, weights } = points;
+  const placed = new Float32Array(nodes.length * x.length);
+  nodes.forEach((node, k) => pointAt(x, baseline, node, placed.subarray(k * x.length, (k + 1) * x.length)));
+  const evaluation = await model.evaluate(placed, nodes.length);
   checkFinite(evaluation, nodes.length, (k) => placeOnPath(nodes[k] ?? NaN));
-  return evaluation;
+  const { f, gradient } = evaluation;
+  const sum = new Float64Array(x.length);
+  nodes.forEach((_, k) => {
+    const weight = weights[k] ?? 0;
+    for (let i = 0; i < x.length; i++) sum[i] = (sum[i] ?? 0) + weight * (gradient[k * x.length + i] ?? 0);
+  });
+  return { f, gradient: Float32Array.from(sum) };
 }
 
 /** @throws PathlightError `cancelled` */

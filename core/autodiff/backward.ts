@@ -8,6 +8,7 @@ import type { Obstacle } from '../onnx/forward.ts';
 import type { Node } from '../onnx/graph.ts';
 import { nodeName, operatorName } from '../onnx/graph.ts';
 import { isFloat } from '../onnx/tensor.ts';
+import { compositeOf } from './composites.ts';
 import type { DifferentiableRule } from './rule.ts';
 import { unary } from './rule.ts';
 import { ruleOf } from './rules/index.ts';
@@ -36,9 +37,13 @@ export function planBackward(graph: GraphBuilder, input: Value, output: Value): 
   const obstacles: Obstacle[] = [];
   const useful = leadingTo(graph, output);
   const consumed = new Set([output, ...graph.nodes.flatMap(({ inputs }) => inputs)]);
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
   for (const node of graph.nodes) {
     if (!useful.has(node) || !node.inputs.some((name) => active.has(name))) continue;
-    const rule = node.straightThrough === true ? straightThrough : ruleOf(node.operator);
+    const rule =
+      node.straightThrough === true
+        ? straightThrough
+        : (compositeOf(node, (value) => producers.get(value)) ?? ruleOf(node.operator));
     const obstruct = (reason: string): void => {
       obstacles.push({ operator: operatorName(node), node: nodeName(node), reason });
     };
@@ -125,9 +130,9 @@ export function appendBackward(
     if (arriving.every((gradient) => gradient === undefined)) continue;
     const gradients = rule.gradients(new Site(graph, node, arriving, kernels));
     node.inputs.forEach((name, index) => {
-      const gradient = plan.active.has(name) ? gradients[index] : undefined;
+      const gradient = plan.active.has(name) ? gradients[index]?.() : undefined;
       if (gradient === undefined) return;
-      const fitted = fit(graph, gradient(), name, node);
+      const fitted = fit(graph, gradient, name, node);
       const others = contributions.get(name);
       if (others === undefined) contributions.set(name, [fitted]);
       else others.push(fitted);

@@ -7,7 +7,7 @@
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 import type { Node } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
-import { elementCount, tensor } from '../onnx/tensor.ts';
+import { allocate, elementCount, tensor } from '../onnx/tensor.ts';
 
 /** Conv(dy, w) -> Mul(mask) -> Mul(scale) becomes Conv(dy, scale w) -> Mul(mask). */
 export function foldScales(graph: GraphBuilder, outputs: readonly Value[]): void {
@@ -54,9 +54,11 @@ function isPerChannel(scale: Tensor, weights: Tensor): boolean {
 
 function scaled(weights: Tensor, scale: Tensor): Tensor {
   const kernel = elementCount(weights.shape.slice(1));
-  return tensor(
-    weights.type,
-    weights.shape,
-    Float64Array.from(weights.data, (value, at) => value * (scale.data[Math.floor(at / kernel)] ?? 1)),
-  );
+  const data = allocate(weights.type, weights.data.length);
+  scale.data.forEach((factor, output) => {
+    for (let at = output * kernel; at < (output + 1) * kernel; at++) {
+      data[at] = (weights.data[at] ?? 0) * factor;
+    }
+  });
+  return tensor(weights.type, weights.shape, data);
 }

@@ -2,8 +2,10 @@
 import type { Value } from '../onnx/builder.ts';
 import type { Site } from './site.ts';
 
-/** Writes the gradient with respect to one input; it may have any shape that the input broadcasts to or from. */
-export type Gradient = () => Value;
+/**
+ * Writes the gradient with respect to one input; it may have any shape that the input broadcasts to or from. Undefined where it is zero.
+ */
+export type Gradient = () => Value | undefined;
 
 export type Rule =
   | {

@@ -184,6 +184,22 @@ export class Site {
     return this.op('HardSigmoid', [value], { alpha: floatValue(2 ** 126), beta: floatValue(0) });
   }
 
+  /** 1 where the value is below a bound between 2^-60 and 2^60, else 0; see `positive`. */
+  below(value: Value, bound: number): Value {
+    if (this.graph.type(value) !== 'float32') {
+      return this.cast(this.op('Less', [value, this.number(bound)]), this.graph.type(value));
+    }
+    // The least difference that float32 has there, times 2^64, is beyond 1.
+    const steep = 2 ** 64;
+    return this.op('HardSigmoid', [value], { alpha: floatValue(-steep), beta: floatValue(steep * bound) });
+  }
+
+  /** 1 - v of values in [0, 1], by HardSigmoid for the sake of its layout. */
+  unitRest(value: Value): Value {
+    if (this.graph.type(value) !== 'float32') return this.sub(this.number(1), value);
+    return this.op('HardSigmoid', [value], { alpha: floatValue(-1), beta: floatValue(1) });
+  }
+
   /** 1, 0 or -1. */
   sign(value: Value): Value {
     // WebGPU has no Sign.

@@ -81,6 +81,8 @@ export interface ExplanationResult extends Convergence {
   };
   /** What computed the map. The score and the lungs are always the CPU's. */
   device: DeviceInfo;
+  /** Points evaluated together: the last bits of the map depend on it. null in results of earlier versions. */
+  batch: number | null;
   lungs: LungCheck | null;
   flags: Flag[];
   /** What to know of how the model was read and computed (in another number format than its own): one sentence each. */

@@ -487,6 +487,7 @@ function writeGraph(graph: Graph): GraphProto {
     initializer: [...graph.constants].map(([name, value]) => writeTensor(value, name)),
     input: graph.inputs.map(writeDeclaration),
     output: graph.outputs.map(writeDeclaration),
+    valueInfo: (graph.values ?? []).map(writeDeclaration),
   });
 }
 
@@ -569,8 +570,9 @@ function writeTensor(value: Tensor, name: string): TensorProto {
 }
 
 function rawBytes(type: ElementType, data: TensorData): Uint8Array<ArrayBuffer> {
-  const source = type === 'int64' ? BigInt64Array.from(data, int64) : data.slice();
-  return new Uint8Array(source.buffer);
+  const source = type === 'int64' ? BigInt64Array.from(data, int64) : data;
+  // Not a copy: the writer makes one.
+  return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
 }
 
 /** Doubles beyond the range of int64 saturate: the "to the end" of a Slice is 2^63 - 1. */

@@ -46,6 +46,8 @@ export interface Graph {
   readonly inputs: readonly Declaration[];
   readonly outputs: readonly Declaration[];
   readonly constants: ReadonlyMap<string, Tensor>;
+  /** Types and shapes of values in between, for whoever opens the file; not read from files. */
+  readonly values?: readonly Declaration[];
 }
 
 /** A function that a model brings along (ONNX FunctionProto). */

@@ -55,6 +55,7 @@ interface Integral extends Convergence {
   map: Float32Array;
   seconds: number;
   notes: readonly string[];
+  batch: number;
 }
 
 export interface AnalysisOptions {
@@ -85,6 +86,7 @@ const KeptSchema = v.object({
   converged: v.boolean(),
   seconds: v.number(),
   notes: v.array(v.string()),
+  batch: v.number(),
 });
 
 /** Everything that an explanation needs before its first gradient. */
@@ -256,11 +258,11 @@ export class Analysis {
       mapTolerance: parameters.mapTolerance,
       maxEvaluations: parameters.maxEvaluations,
     };
-    for await (const { map, notes, ...state } of this.#engine.explain(job, signal)) {
+    for await (const { map, notes, batch, ...state } of this.#engine.explain(job, signal)) {
       const summed = sumChannels(map, channels);
       yield { header: { type: 'map', baseline: request.baseline, height, width, ...state }, data: summed };
       if (!state.final) continue;
-      const integral = { ...convergenceOf(state), map: summed, seconds: state.seconds, notes };
+      const integral = { ...convergenceOf(state), map: summed, seconds: state.seconds, notes, batch };
       this.#keep(prepared, integral);
       return integral;
     }
@@ -284,7 +286,7 @@ export class Analysis {
     const { request, model, prediction, target, device, parameters, imageSha256, input } = prepared;
     const { card } = model;
     const { height, width } = card.input;
-    const { map, seconds, notes } = integral;
+    const { map, seconds, notes, batch } = integral;
     const lungs = await this.lungs(request, height, width);
     const check: LungCheck | null =
       lungs === null
@@ -311,6 +313,7 @@ export class Analysis {
       parameters,
       ...convergenceOf(integral),
       device,
+      batch,
       lungs: check,
       notes: [...notes],
       seconds,

@@ -7,6 +7,7 @@ import { type ErrorKind, PathlightError, toErrorReport } from '../../core/contra
 import { EngineClient } from '../engine/client.ts';
 import { Devices } from '../engine/devices.ts';
 import { writeReport } from '../report/image-report.ts';
+import { preparedFolder } from '../store/data-folder.ts';
 import { openResultStore } from '../store/results.ts';
 import { readSettings, writeSettings } from '../store/settings.ts';
 import { Analysis, type ExplanationRequest } from './analysis.ts';
@@ -28,7 +29,7 @@ export function createApp(options: AppOptions): App {
   const { host, initialPaths, modelsFolder, dataFolder, spawnEngine } = options;
   const log = openLog(dataFolder);
   const version = applicationVersion();
-  const engine = spawnEngine === undefined ? new EngineClient() : new EngineClient(spawnEngine);
+  const engine = new EngineClient(spawnEngine, preparedFolder(dataFolder));
   const models = createModelCatalogue(modelFolders(modelsFolder));
   const warn = (message: string): void => log.warn(message);
   const store = openResultStore(dataFolder, { warn });

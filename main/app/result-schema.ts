@@ -61,7 +61,8 @@ const schema = v.object({
   flags: v.array(
     v.object({ id: v.string(), severity: v.picklist(['info', 'warning', 'alert']), text: v.string() }),
   ),
-  // Results of earlier versions have none.
+  // Results of earlier versions have neither.
+  batch: v.optional(v.nullable(v.number()), null),
   notes: v.optional(v.array(v.string()), []),
   seconds: v.number(),
   app: v.object({ version: v.string(), commit: v.string() }),

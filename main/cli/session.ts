@@ -9,6 +9,7 @@ import { createModelCatalogue, modelFolders, type ModelCatalogue } from '../app/
 import { applicationVersion } from '../app/root.ts';
 import { EngineClient } from '../engine/client.ts';
 import { Devices } from '../engine/devices.ts';
+import { dataFolder, preparedFolder } from '../store/data-folder.ts';
 import type { ExplanationChoices } from './arguments.ts';
 import type { Progress, ProgressOutput } from './progress.ts';
 
@@ -32,15 +33,15 @@ export interface Session {
 }
 
 /**
- * Runs `work` and ends the engine, however it ended; rejects with `device-refused` where the device cannot be used. The command line keeps nothing of the user's images but what it was
- * asked to write: it has no store.
+ * Runs `work` and ends the engine, however it ended; rejects with `device-refused` where the device cannot be used. The command line
+ * keeps nothing of the user's images but what it was asked to write: it has no store. What it keeps of models is their gradient graphs.
  */
 export async function withSession<T>(
   { models, device }: { models: string | null; device: Provider },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   await new Devices().require(device);
-  const engine = new EngineClient();
+  const engine = new EngineClient(undefined, preparedFolder(dataFolder()));
   const catalogue = createModelCatalogue(modelFolders(models));
   const analysis = new Analysis({
     engine,

@@ -18,16 +18,19 @@ interface Pending {
 /**
  * The engine's process as an object: started at the first call, and again at the first call after it died.
  * @param spawn starts the process; Node's `fork` by default
+ * @param prepared where prepared gradient graphs are kept; null: nowhere
  */
 export class EngineClient implements Engine {
   readonly #spawn: () => EngineProcess;
+  readonly #prepared: string | null;
   readonly #pending = new Map<number, Pending>();
   #process: EngineProcess | null = null;
   #lastId = 0;
   #closed = false;
 
-  constructor(spawn: () => EngineProcess = forkEngine) {
+  constructor(spawn: () => EngineProcess = forkEngine, prepared: string | null = null) {
     this.#spawn = spawn;
+    this.#prepared = prepared;
   }
 
   /** Of the process that runs now; null before the first call and after its death. */
@@ -56,7 +59,7 @@ export class EngineClient implements Engine {
     if (signal?.aborted === true) throw cancelled;
     const frames = new FrameQueue<EngineMap>(framesHeld);
     const id = this.#request(
-      { call: 'explain', job },
+      { call: 'explain', job, prepared: this.#prepared },
       {
         item: (frame) => frames.push(frame),
         answer: () => frames.end(),

@@ -41,6 +41,8 @@ export interface ExplainJob {
 export interface EngineMap extends IntegralFrame {
   /** What readers of the results should know of how the model was read: one sentence each. */
   notes: readonly string[];
+  /** Points evaluated together: the last bits of the map depend on it. */
+  batch: number;
 }
 
 /** `pathlight model check`. */

@@ -7,19 +7,15 @@ import { type InferenceSession, listSupportedBackends, Tensor } from 'onnxruntim
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { integratedGradients } from '../../core/attribution/integrated-gradients.ts';
 import type { DifferentiableModel } from '../../core/attribution/model.ts';
-import {
-  buildForwardModel,
-  buildGradientModel,
-  type Ends,
-  type GradientModel,
-  type GradientOptions,
-} from '../../core/autodiff/index.ts';
+import { buildForwardModel, type Ends, type GradientOptions } from '../../core/autodiff/index.ts';
 import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { checkModel } from './check-model.ts';
 import type { EngineModel, ExplainJob, ModelSupport } from './engine.ts';
-import { batchSizeFor, differentiableModel } from './gradient-model.ts';
+import { measureBatch, usualBatch } from './batch.ts';
+import { differentiableModel } from './gradient-model.ts';
 import { readCheckedModel } from './model-file.ts';
+import { type GraphDescription, prepareGraph } from './prepared-graphs.ts';
 import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
 import { refusal, selfTest } from './self-test.ts';
 import { fixtureModel, fixtureOptions } from './self-test-fixture.ts';
@@ -29,8 +25,11 @@ import type * as tfjsModels from './tfjs/models.ts';
 
 interface Gradients {
   session: InferenceSession;
-  graph: GradientModel;
+  graph: GraphDescription;
+  batchSize: number;
 }
+
+type ExplainRequest = EngineRequest & { call: 'explain' };
 
 const forward = new Sessions<InferenceSession>(4, (session) => session.release());
 const gradients = new Sessions<Gradients>(2, ({ session }) => session.release());
@@ -50,14 +49,14 @@ function answerTo(request: EngineRequest, id: number): Promise<EngineAnswers[Eng
     case 'check':
       return check(request.file);
     case 'explain':
-      return explainInTurn(request.job, id);
+      return explainInTurn(request, id);
   }
 }
 
-async function explainInTurn(job: ExplainJob, id: number): Promise<undefined> {
+async function explainInTurn({ job, prepared }: ExplainRequest, id: number): Promise<undefined> {
   const cancellation = new AbortController();
   cancellations.set(id, cancellation);
-  const turn = lastExplanation.then(() => explain(job, id, cancellation.signal));
+  const turn = lastExplanation.then(() => explain(job, prepared, id, cancellation.signal));
   lastExplanation = turn.catch(() => undefined);
   try {
     await turn;
@@ -169,7 +168,12 @@ function gradientOptions(model: EngineModel, ends: Ends, objective: ExplainJob['
   return { ...ends, objective, activation: model.output.activation };
 }
 
-async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promise<void> {
+async function explain(
+  job: ExplainJob,
+  folder: string | null,
+  id: number,
+  signal: AbortSignal,
+): Promise<void> {
   const { model, provider = 'cpu' } = job;
   checkSize(model, job.x);
   await device(provider, model);
@@ -179,19 +183,27 @@ async function explain(job: ExplainJob, id: number, signal: AbortSignal): Promis
       integrate(opened.differentiable(job.target, job.scalar), 1, [], job, id, signal),
     );
   }
-  const open = async (): Promise<Gradients> => {
-    const { bytes, ends } = await readCheckedModel(model);
-    const graph = buildGradientModel(bytes, {
-      ...gradientOptions(model, ends, job.scalar),
-      kernels: provider === 'cpu' ? 'cpu' : 'gpu',
-    });
-    const session = await openSession(graph.bytes, `the gradient graph of model ${model.id}`, { provider });
-    return { session, graph };
-  };
-  await gradients.use(`${provider} ${keyOf(model)} ${job.scalar}`, open, async ({ session, graph }) => {
-    const differentiable = differentiableModel(session, graph, job.target);
-    await integrate(differentiable, batchSizeFor(model.input.shape), graph.notes, job, id, signal);
+  await gradients.use(
+    `${provider} ${keyOf(model)} ${job.scalar}`,
+    () => openGradients(job, provider, folder),
+    async ({ session, graph, batchSize }) => {
+      const differentiable = differentiableModel(session, graph, job.target);
+      await integrate(differentiable, batchSize, graph.notes, job, id, signal);
+    },
+  );
+}
+
+async function openGradients(job: ExplainJob, provider: Provider, folder: string | null): Promise<Gradients> {
+  const { model, scalar, target } = job;
+  const { graph, source, batch, keepBatch } = await prepareGraph(model, scalar, {
+    folder,
+    device: await describeDevice(provider),
   });
+  const session = await openSession(source, `the gradient graph of model ${model.id}`, { provider });
+  if (folder === null || batch !== null) return { session, graph, batchSize: batch ?? usualBatch(graph) };
+  const measured = await measureBatch(differentiableModel(session, graph, target), graph, job);
+  await keepBatch(measured);
+  return { session, graph, batchSize: measured };
 }
 
 /** Sends the map after every batch. */
@@ -211,7 +223,7 @@ async function integrate(
     batchSize,
   };
   for await (const item of integratedGradients(model, x, baseline, options, signal)) {
-    post({ id, item: { ...item, notes } });
+    post({ id, item: { ...item, notes, batch: batchSize } });
   }
 }
 

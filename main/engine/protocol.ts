@@ -7,7 +7,8 @@ export type EngineRequest =
   | { call: 'device'; provider: Provider; model: EngineModel | null }
   | { call: 'probe'; provider: Provider }
   | { call: 'run'; model: EngineModel; input: Float32Array }
-  | { call: 'explain'; job: ExplainJob }
+  /** `prepared`: the folder of prepared gradient graphs, or null. */
+  | { call: 'explain'; job: ExplainJob; prepared: string | null }
   | { call: 'check'; file: string };
 
 /** What each call answers; `explain` answers with items, then with an end without a value. */

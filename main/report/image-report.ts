@@ -105,7 +105,10 @@ function writeProvenance(paper: Paper, data: ReportData, who: Identity): void {
     ...(result.lungs === null ? [] : [{ label: 'Lungs SHA-256', value: result.lungs.model.sha256 }]),
     { label: 'Device', value: deviceText(device) },
     ...(device.selfTest === null ? [] : [{ label: 'Self-test', value: selfTestText(device.selfTest) }]),
-    { label: 'Runtime', value: stated(device.runtime) },
+    {
+      label: 'Runtime',
+      value: `${stated(device.runtime)}${result.batch === null ? '' : `; ${result.batch} ${result.batch === 1 ? 'point' : 'points'} at once`}`,
+    },
     ...result.notes.map((note): Fact => ({ label: 'Note', value: note })),
     { label: 'Computing time', value: duration(result.seconds) },
     {

@@ -17,3 +17,8 @@ export function dataFolder(
   const base = named !== undefined && path.isAbsolute(named) ? named : path.join(home, '.local', 'share');
   return path.join(base, 'pathlight');
 }
+
+/** Where prepared gradient graphs are kept: what can be made again, and nothing of any patient. */
+export function preparedFolder(folder: string): string {
+  return path.join(folder, 'prepared');
+}

@@ -13,6 +13,7 @@ import { EngineClient } from '../../main/engine/client.ts';
 import { differentiableModel } from '../../main/engine/gradient-model.ts';
 import { openSession } from '../../main/engine/sessions.ts';
 import { shippedCard, shippedModel } from '../support/engine-models.ts';
+import { peakMemory } from '../support/process-memory.ts';
 import { machine, summarise } from '../support/timing.ts';
 
 const REPEATS = 9;
@@ -45,16 +46,6 @@ async function explain(): Promise<{ firstMap: number; converged: number; evaluat
     ({ evaluations } = map);
   }
   return { firstMap, converged: performance.now() - start, evaluations };
-}
-
-/** Largest resident memory the engine's process has had, in MB; null where the system does not tell. */
-function peakMemory(): number | null {
-  try {
-    const status = readFileSync(`/proc/${engine.pid ?? 0}/status`, 'utf8');
-    return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
-  } catch {
-    return null;
-  }
 }
 
 const cold = await explain();
@@ -90,7 +81,7 @@ console.log(
           convergedMs: converged.median,
           convergedSpreadMs: converged.spread,
           evaluations: cold.evaluations,
-          peakMB: peakMemory(),
+          peakMB: peakMemory(engine.pid ?? 0),
           ...(await engine.device()),
         },
       ],

@@ -323,6 +323,7 @@ function resultOf(baseline: BaselineName): ExplanationResult {
     device: { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'test', selfTest: null },
     lungs,
     flags: [],
+    batch: 4,
     notes: [],
     seconds: 1,
     app: { version: '0', commit: '0' },

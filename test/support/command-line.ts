@@ -1,8 +1,11 @@
 /** Runs the command line as a user's shell does: a process of its own, from the sources. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
+/** Gradient graphs are kept for one test file, and not among the user's. */
+const data = temporaryFolder();
 
 export interface Ended {
   code: number | null;
@@ -14,6 +17,7 @@ export interface Ended {
 export function pathlight(words: readonly string[], started?: (child: ChildProcess) => void): Promise<Ended> {
   const child = spawn(process.execPath, [path.join(root, 'main/cli.ts'), ...words], {
     cwd: root,
+    env: { ...process.env, XDG_DATA_HOME: data },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [out, err] = ['', ''];

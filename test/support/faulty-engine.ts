@@ -2,6 +2,7 @@
  * An engine whose WebGPU has a wrong kernel: its convolutions come out some percent too large. For the self-test to find, and
  * nothing else: the entry that the application starts knows nothing of it. The rest of the device is the CPU's.
  */
+import { readFileSync } from 'node:fs';
 import { InferenceSession } from 'onnxruntime-node';
 import { readModel, writeModel } from '../../core/onnx/file.ts';
 import type { Model } from '../../core/onnx/graph.ts';
@@ -13,12 +14,13 @@ const fault = Number(process.env['PATHLIGHT_TEST_FAULT']);
 const spared = process.env['PATHLIGHT_TEST_FAULT_SPARES'] ?? '';
 
 const create = InferenceSession.create.bind(InferenceSession) as (
-  bytes: Uint8Array,
+  source: Uint8Array | string,
   options: InferenceSession.SessionOptions,
 ) => Promise<InferenceSession>;
 
-const faulty: typeof create = (bytes, options) => {
-  if (options.executionProviders?.[0] !== 'webgpu') return create(bytes, options);
+const faulty: typeof create = (source, options) => {
+  if (options.executionProviders?.[0] !== 'webgpu') return create(source, options);
+  const bytes = typeof source === 'string' ? readFileSync(source) : source;
   return create(withWrongConvolutions(bytes), { ...options, executionProviders: ['cpu'] });
 };
 Object.assign(InferenceSession, { create: faulty });

@@ -109,6 +109,7 @@ export function explanation(overrides: Partial<ExplanationResult> = {}): Explana
     ...convergence(1.388, -0.4123, 0.00471),
     lungs: lungCheck,
     flags: [],
+    batch: 4,
     notes: [],
     seconds: 8.4,
     app: { version: '0.1.0', commit: 'd8cab0a' },

@@ -143,8 +143,9 @@ describe('an explanation', () => {
     } finally {
       await later.close();
     }
-    for (const name of readdirSync(dataFolder)) {
-      const kept = readFileSync(path.join(dataFolder, name)).toString('latin1');
+    const entries = readdirSync(dataFolder, { recursive: true, withFileTypes: true });
+    for (const { name, parentPath } of entries.filter((entry) => entry.isFile())) {
+      const kept = name + readFileSync(path.join(parentPath, name)).toString('latin1');
       for (const secret of [images[0]?.patient.name.alphabetic, images[0]?.sopInstanceUid, '01-normal-dx']) {
         expect(kept).not.toContain(secret);
       }

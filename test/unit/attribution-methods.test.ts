@@ -96,8 +96,11 @@ describe.each(allMethods)('%s', (id, parameters) => {
       }),
     );
     expect(maps[1]).toEqual(maps[0]);
-    expect(maps[2]).toEqual(maps[0]);
-    expect(maps[3]).toEqual(maps[0]);
+    for (const map of maps.slice(2)) {
+      // Integrated Gradients takes the sum of a batch from the model, in float32.
+      if (id !== 'integrated-gradients') expect(map).toEqual(maps[0]);
+      else map.forEach((value, i) => expect(value).toBeCloseTo(maps[0]?.[i] ?? NaN, 6));
+    }
   });
 
   test('asks nothing more once it is cancelled', async () => {

@@ -49,6 +49,7 @@ function resultOf(file: string): ExplanationResult {
       model: { id: 'lungs', sha256: hash },
     },
     flags: [{ id: 'border-share', severity: 'warning', text: 'The border, and more.' }],
+    batch: 4,
     notes: [],
     seconds: 1.5,
     app: { version: '0.1.0', commit: 'unknown' },

@@ -194,11 +194,16 @@ describe('where a derivative jumps, the side is stated', () => {
   const at = (nodes: readonly Node[], constants: Record<string, Tensor>, x: number[], seed: number[]) =>
     evaluate(model(nodes, constants), plain, [x], [seed]).then(({ gradient }) => gradient);
 
-  it('Relu at 0 is off, Clip at a bound is on', async () => {
+  it('Relu at 0 is off, and so is Relu6 at its bounds; any other Clip is on there', async () => {
     expect(await at([node('Relu', ['x'], ['y'])], {}, [0, -1, 1], [1, 1, 1])).toEqual([0, 0, 1]);
-    const bounds = { low: scalar('float32', 0), high: scalar('float32', 6) };
     const clip = node('Clip', ['x', 'low', 'high'], ['y']);
-    expect(await at([clip], bounds, [0, 6, 7], [1, 1, 1])).toEqual([1, 1, 0]);
+    const bounds = (high: number): Record<string, Tensor> => ({
+      low: scalar('float32', 0),
+      high: scalar('float32', high),
+    });
+    expect(await at([clip], bounds(5), [0, 5, 7], [1, 1, 1])).toEqual([1, 1, 0]);
+    const nearly6 = Math.fround(6 - 2 ** -21);
+    expect(await at([clip], bounds(6), [0, 6, nearly6], [1, 1, 1])).toEqual([0, 0, 1]);
   });
 
   it('ReduceMax and Max share among those that tie', async () => {

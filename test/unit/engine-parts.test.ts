@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FrameQueue } from '../../main/engine/frame-queue.ts';
-import { batchSizeFor } from '../../main/engine/gradient-model.ts';
+import { linearModel } from '../support/analytic-models.ts';
+import { measureBatch, usualBatch } from '../../main/engine/batch.ts';
 import { Sessions } from '../../main/engine/sessions.ts';
 import { engineEntry } from '../../main/engine/spawn.ts';
 
@@ -79,12 +80,26 @@ describe('what is kept open', () => {
   });
 });
 
-test('a batch has four points of the usual size, fewer of larger ones, never none', () => {
-  expect(batchSizeFor([1, 224, 224])).toBe(4);
-  expect(batchSizeFor([3, 224, 224])).toBe(4);
-  expect(batchSizeFor([3, 320, 320])).toBe(1);
-  expect(batchSizeFor([1, 512, 512])).toBe(2);
-  expect(batchSizeFor([3, 2048, 2048])).toBe(1);
+describe('the batch', () => {
+  const graph = (perImage: number, batch: 'dynamic' | number = 'dynamic') => ({
+    batch,
+    cost: { weights: 0, perImage, multiplyAdds: 0 },
+  });
+  const ends = { x: Float32Array.of(1, 2), baseline: Float32Array.of(0, 0) };
+
+  test('has four points, fewer of large models, never none, and what a graph fixes', () => {
+    expect([1e6, 40e6, 63e6, 1e9].map((bytes) => usualBatch(graph(bytes)))).toEqual([4, 3, 2, 1]);
+    expect(usualBatch(graph(1e9, 2))).toBe(2);
+  });
+
+  test('is measured within the memory budget alone', async () => {
+    const model = linearModel([1, 2]);
+    expect([1, 2, 4]).toContain(await measureBatch(model, graph(30e6), ends));
+    expect(Math.max(...model.batches)).toBe(4);
+    const large = linearModel([1, 2]);
+    expect(await measureBatch(large, graph(1e9), ends)).toBe(1);
+    expect(large.batches).toEqual([]);
+  });
 });
 
 test('the entry lies beside the sources, and beside the bundle wherever the chunk is', () => {

@@ -126,6 +126,7 @@ describe('a flag is raised', () => {
     converged: true,
     lungs: { ...lungCheck(map, lungs, flat, height, width), model: { id: 'lungs', sha256: '' } },
     flags: [],
+    batch: 4,
     notes: [],
     seconds: 1,
     app: { version: '', commit: '' },

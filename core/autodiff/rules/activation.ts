@@ -23,8 +23,17 @@ export const activation = {
       g.add(g.div(g.y(), g.number(attribute.float(g.node, 'alpha', 1))), g.number(1)),
     ),
   ),
-  // y is x exactly where x lies within the bounds.
-  Clip: inputs((g) => g.mul(g.dy, g.asNumber(g.op('Equal', [g.x(), g.y()]))), undefined, undefined),
+  Clip: inputs(
+    (g) => {
+      // Relu6, from y alone, so that x need not be kept: 1 strictly inside.
+      const [low, high] = [1, 2].map((index) => (g.has(index) ? g.data(g.x(index))?.data[0] : undefined));
+      if (low === 0 && high === 6) return g.mul(g.mul(g.dy, g.positive(g.y())), g.below(g.y(), high));
+      // y is x exactly where x lies within the bounds.
+      return g.mul(g.dy, g.asNumber(g.op('Equal', [g.x(), g.y()])));
+    },
+    undefined,
+    undefined,
+  ),
   Dropout: unary((g) => g.dy, {
     refuse: (g) => {
       const drops = !g.has(1) || g.data(g.x(1))?.data[0] !== 0;
@@ -96,7 +105,7 @@ export const activation = {
     return g.mul(g.dy, g.positive(g.sub(g.op('Abs', [g.x()]), limit)));
   }),
   // dy/dx = y (1 - y)
-  Sigmoid: unary((g) => g.mul(g.dy, g.mul(g.y(), rest(g, g.y())))),
+  Sigmoid: unary((g) => g.mul(g.dy, g.mul(g.y(), g.unitRest(g.y())))),
   // ln(1 + exp(x)): dy/dx = sigmoid(x)
   Softplus: unary((g) => g.mul(g.dy, sigmoid(g, g.x()))),
   // x / (1 + |x|): dy/dx = 1 / (1 + |x|)²

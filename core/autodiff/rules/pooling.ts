@@ -128,7 +128,9 @@ function globalMaxPoolGradient(g: Site): Value {
 function maxPoolGradient(g: Site): Value {
   if (g.kernels === 'gpu') return maxPoolGradientByComparison(g);
   const flat = g.integers([-1]);
-  const indices = g.op('Reshape', [g.graph.output(g.node, 1), flat]);
+  // A pool of its own: ONNX Runtime computes pools without indices far faster, and keeps its layout around them.
+  const [, places = ''] = g.ops('MaxPool', [g.x()], 2, Object.fromEntries(g.node.attributes));
+  const indices = g.op('Reshape', [places, flat]);
   const updates = g.op('Reshape', [g.dy, flat]);
   const shape = g.op('Shape', [g.x()]);
   const zeros = g.op('Reshape', [g.zerosLike(g.x()), flat]);
@@ -202,7 +204,7 @@ const PADDED = 'no auto_pad where it is dilated or leaves gaps';
 
 export const pooling = {
   AveragePool: unary(averagePoolGradient, { refuse: refusePadding, limits: PADDED }),
-  GlobalAveragePool: unary((g) => g.div(g.dy, g.number(elementCount(g.sizes(g.x(), 2))))),
+  GlobalAveragePool: unary((g) => g.mul(g.dy, g.number(1 / elementCount(g.sizes(g.x(), 2))))),
   GlobalLpPool: unary((g) => powerGradient(g, attribute.int(g.node, 'p', 2), (value) => value)),
   GlobalMaxPool: unary(globalMaxPoolGradient),
   LpPool: unary(

@@ -1,0 +1,72 @@
+/** Gradient graphs on disk: found again, made anew where they are not as they were written. */
+import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Scalar } from '../../core/attribution/model.ts';
+import { type PreparedGraph, prepareGraph } from '../../main/engine/prepared-graphs.ts';
+import { describeDevice } from '../../main/engine/sessions.ts';
+import { shippedModel } from '../support/engine-models.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const model = shippedModel('pneumonia');
+const device = await describeDevice('cpu');
+const folder = path.join(temporaryFolder(), 'prepared');
+
+async function prepare(scalar: Scalar, kept: string | null = folder, of = model): Promise<PreparedGraph> {
+  return prepareGraph(of, scalar, { folder: kept, device });
+}
+
+function files(): { name: string; inode: number }[] {
+  return readdirSync(folder).map((name) => ({ name, inode: statSync(path.join(folder, name)).ino }));
+}
+
+describe('a prepared graph', () => {
+  test('is found again as it was written, with its batch', async () => {
+    const first = await prepare('logit');
+    const [written] = files().filter(({ name }) => name.endsWith('.onnx'));
+    expect(first.batch).toBeNull();
+    await first.keepBatch(2);
+
+    const second = await prepare('logit');
+    expect(second).toMatchObject({ graph: first.graph, source: first.source, batch: 2 });
+    expect(files().filter(({ name }) => name.endsWith('.onnx'))).toEqual([written]);
+    expect(files()).toHaveLength(2);
+  });
+
+  test('is another for another scalar', async () => {
+    const logit = await prepare('logit');
+    const probability = await prepare('probability');
+    expect(probability.source).not.toBe(logit.source);
+    expect(probability.batch).toBeNull();
+  });
+
+  test('is made anew where either of its files is damaged', async () => {
+    const { source } = await prepare('logit');
+    const file = String(source);
+    const { size } = statSync(file);
+    for (const damage of [
+      () => truncateSync(file, size - 1),
+      () => writeFileSync(file.replace(/onnx$/, 'json'), '{"graph":'),
+    ]) {
+      damage();
+      const again = await prepare('logit');
+      expect(again).toMatchObject({ source: file, batch: null });
+      expect(statSync(file).size).toBe(size);
+    }
+  });
+
+  test('stays in memory where there is no folder, or none that can be written', async () => {
+    const blocked = path.join(folder, 'a-file');
+    writeFileSync(blocked, '');
+    for (const none of [null, path.join(blocked, 'below')]) {
+      const { source, batch } = await prepare('logit', none);
+      expect(source).toBeInstanceOf(Uint8Array);
+      expect(batch).toBeNull();
+    }
+  });
+
+  test('is refused with its model, whatever is kept', async () => {
+    const changed = { ...model, file: path.resolve(import.meta.dirname, '../../models/lungs/model.onnx') };
+    await expect(prepare('logit', folder, changed)).rejects.toMatchObject({ kind: 'model-refused' });
+  });
+});
