@@ -1,4 +1,6 @@
-/** `pathlight model check`: whether a model can be explained, and if not, why. */
+/** `pathlight model check`: whether a model can be explained, and if not, why; what a gradient asks of the machine, device by device. */
+import type { Cost } from '../../core/onnx/cost.ts';
+import { type DeviceMeasurement, Devices } from '../engine/devices.ts';
 import type { ModelSupport } from '../engine/engine.ts';
 import type { Command } from './arguments.ts';
 import { type ExitCode, sentence, type Terminal, withSession } from './session.ts';
@@ -8,7 +10,12 @@ export async function modelCheck(
   { out }: Terminal,
 ): Promise<ExitCode> {
   const support = await withSession({ models: null, device: 'cpu' }, ({ engine }) => engine.check(file));
-  out.write(json ? `${JSON.stringify(support)}\n` : supportText(support));
+  // A model in TensorFlow.js form chooses its backend itself, and its notes say which.
+  const measurable = support.explainable && support.opset !== null;
+  if (!json) out.write(supportText(support));
+  const devices = measurable ? await Array.fromAsync(new Devices().measure(file)) : [];
+  if (json) out.write(`${JSON.stringify({ ...support, devices })}\n`);
+  else if (measurable) out.write(devicesText(devices));
   return support.explainable ? 0 : 1;
 }
 
@@ -37,4 +44,25 @@ function supportText(support: ModelSupport): string {
     ...operators.map(({ operator, count, support }) => `  ${operator} (${count}): ${kinds[support]}`),
     '',
   ].join('\n');
+}
+
+function devicesText(devices: readonly DeviceMeasurement[]): string {
+  const cost = devices.find(({ measured }) => measured !== null)?.measured?.cost;
+  return [
+    'A gradient (the score and its gradient, of one image)',
+    ...(cost === undefined ? [] : [`  ${costText(cost)}`]),
+    ...devices.map(({ provider, name, reason, measured }) => {
+      const what = `  ${provider.padEnd(8)}`;
+      if (measured === null) return `${what}${sentence(reason)}`;
+      const { gradientMs, openMs, peakMB, selfTest } = measured;
+      const test = selfTest === null ? '' : `; differs from the CPU by ${selfTest.error.toExponential(1)}`;
+      return `${what}${gradientMs.toFixed(gradientMs < 10 ? 1 : 0)} ms, opened in ${(openMs / 1000).toFixed(1)} s, ${peakMB.toFixed(0)} MB at most${test}${name === '' ? '' : `  (${name})`}`;
+    }),
+    '',
+  ].join('\n');
+}
+
+function costText({ weights, perImage, multiplyAdds }: Cost): string {
+  const mega = (value: number): string => (value / 1e6).toFixed(value < 1e7 ? 1 : 0);
+  return `${mega(multiplyAdds)} million multiplications, ${mega(weights)} MB of weights, ${mega(perImage)} MB of values at once (estimated from the shapes)`;
 }

@@ -1,7 +1,14 @@
 import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
 import { fromErrorReport, PathlightError } from '../../core/contract/errors.ts';
 import type { EngineProcess } from '../app/app-interface.ts';
-import type { Engine, EngineMap, EngineModel, ExplainJob, ModelSupport } from './engine.ts';
+import type {
+  Engine,
+  EngineMap,
+  EngineModel,
+  ExplainJob,
+  GradientMeasurement,
+  ModelSupport,
+} from './engine.ts';
 import { FrameQueue } from './frame-queue.ts';
 import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
 import { forkEngine } from './spawn.ts';
@@ -52,6 +59,10 @@ export class EngineClient implements Engine {
 
   async check(file: string): Promise<ModelSupport> {
     return this.#call({ call: 'check', file });
+  }
+
+  async measure(file: string, provider: Provider): Promise<GradientMeasurement> {
+    return this.#call({ call: 'measure', file, provider });
   }
 
   async *explain(job: ExplainJob, signal?: AbortSignal): AsyncGenerator<EngineMap, void, undefined> {

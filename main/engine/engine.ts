@@ -2,7 +2,8 @@
 import type { IntegralFrame } from '../../core/attribution/integrated-gradients.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { HeldInput, ModelSupport as GraphSupport } from '../../core/autodiff/index.ts';
-import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
+import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
+import type { Cost } from '../../core/onnx/cost.ts';
 import type { ModelFormat } from '../../core/contract/model-card.ts';
 
 /** A model file that has been checked against its card (main/app/models.ts). */
@@ -51,6 +52,20 @@ export interface ModelSupport extends Omit<GraphSupport, 'opset'> {
   opset: number | null;
 }
 
+/** What one gradient of a model takes on a device. */
+export interface GradientMeasurement {
+  provider: Provider;
+  /** Building and opening the graph. */
+  openMs: number;
+  /** Score and gradient of one image, median of a few runs. */
+  gradientMs: number;
+  /** null: the CPU, which the others are held against. */
+  selfTest: SelfTest | null;
+  /** Most memory that the engine's process has held, building included, MB. */
+  peakMB: number;
+  cost: Cost;
+}
+
 /** Methods reject with PathlightError; when the process dies, every pending call rejects with kind `engine`. */
 export interface Engine {
   /**
@@ -66,5 +81,7 @@ export interface Engine {
   /** Integrated Gradients; the last item has `final: true`. Aborting stops it between two batches. */
   explain(job: ExplainJob, signal?: AbortSignal): AsyncIterableIterator<EngineMap>;
   check(file: string): Promise<ModelSupport>;
+  /** Runs gradients of an ONNX file that can be explained: for a process that is thrown away, whose peak memory it is. */
+  measure(file: string, provider: Provider): Promise<GradientMeasurement>;
   close(): Promise<void>;
 }

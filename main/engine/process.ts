@@ -14,6 +14,7 @@ import { checkModel } from './check-model.ts';
 import type { EngineModel, ExplainJob, ModelSupport } from './engine.ts';
 import { measureBatch, usualBatch } from './batch.ts';
 import { differentiableModel } from './gradient-model.ts';
+import { measureGradient } from './measure-gradient.ts';
 import { readCheckedModel } from './model-file.ts';
 import { type GraphDescription, prepareGraph } from './prepared-graphs.ts';
 import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
@@ -46,6 +47,8 @@ function answerTo(request: EngineRequest, id: number): Promise<EngineAnswers[Eng
       return probe(request.provider);
     case 'run':
       return run(request.model, request.input);
+    case 'measure':
+      return measureGradient(request.file, request.provider);
     case 'check':
       return check(request.file);
     case 'explain':

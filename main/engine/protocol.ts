@@ -1,7 +1,7 @@
 /** The messages between the engine's client and its process: structured clones, one reply or stream for each request. */
 import type { ErrorReport } from '../../core/contract/errors.ts';
 import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
-import type { EngineMap, EngineModel, ExplainJob, ModelSupport } from './engine.ts';
+import type { EngineMap, EngineModel, ExplainJob, GradientMeasurement, ModelSupport } from './engine.ts';
 
 export type EngineRequest =
   | { call: 'device'; provider: Provider; model: EngineModel | null }
@@ -9,7 +9,8 @@ export type EngineRequest =
   | { call: 'run'; model: EngineModel; input: Float32Array }
   /** `prepared`: the folder of prepared gradient graphs, or null. */
   | { call: 'explain'; job: ExplainJob; prepared: string | null }
-  | { call: 'check'; file: string };
+  | { call: 'check'; file: string }
+  | { call: 'measure'; file: string; provider: Provider };
 
 /** What each call answers; `explain` answers with items, then with an end without a value. */
 export interface EngineAnswers {
@@ -18,6 +19,7 @@ export interface EngineAnswers {
   run: Float32Array;
   explain: undefined;
   check: ModelSupport;
+  measure: GradientMeasurement;
 }
 
 export type EngineCall = EngineRequest['call'];

@@ -31,10 +31,12 @@ export function engineEnvironment(): Record<string, string> {
 /**
  * Starts the engine as a child of this Node process. Electron's host passes a `spawnEngine` of its own (utilityProcess).
  * @param environment what is set beside `engineEnvironment`
+ * @param stderr what becomes of its standard error
  */
 export function forkEngine(
   entry = engineEntry(),
   environment: Readonly<Record<string, string>> = {},
+  stderr: 'shown' | 'silent' = 'shown',
 ): EngineProcess {
   const child = fork(entry, {
     serialization: 'advanced',
@@ -42,7 +44,7 @@ export function forkEngine(
     // Flags of this process (a test runner's, a debugger's) are not the engine's.
     execArgv: [],
     // Standard output belongs to the command line's results.
-    stdio: ['ignore', 2, 2, 'ipc'],
+    stdio: stderr === 'shown' ? ['ignore', 2, 2, 'ipc'] : ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   return {
     pid: child.pid,

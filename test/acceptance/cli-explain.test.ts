@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ExplanationResult } from '../../core/contract/result.ts';
+import type { DeviceMeasurement } from '../../main/engine/devices.ts';
+import type { ModelSupport } from '../../main/engine/engine.ts';
 import { type Ended, jsonLines, pathlight } from '../support/command-line.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -121,15 +123,23 @@ describe('a mistake in what is typed ends with code 2 and says what it is', () =
 
 describe('model check', () => {
   test('a model that can be explained: code 0', async () => {
-    const { code, out: printed } = await pathlight([
-      'model',
-      'check',
-      path.join(root, 'models/pneumonia/model.onnx'),
-      '--json',
-    ]);
-    const support = JSON.parse(printed) as { explainable: boolean; reasons: string[]; inputs: unknown[] };
+    const {
+      code,
+      out: printed,
+      err,
+    } = await pathlight(['model', 'check', path.join(root, 'models/pneumonia/model.onnx'), '--json']);
+    const support = JSON.parse(printed) as ModelSupport & { devices: DeviceMeasurement[] };
     expect([code, support.explainable, support.reasons]).toEqual([0, true, []]);
     expect(support.inputs).toHaveLength(1);
+    expect(support.preprocessing).toMatchObject({ layout: 'NCHW', channels: 1 });
+    expect(err).toBe('');
+
+    const [cpu, ...others] = support.devices;
+    expect(cpu?.provider).toBe('cpu');
+    expect(cpu?.measured?.gradientMs).toBeGreaterThan(0);
+    // 435,186 parameters, once forward and their kernels once more, turned, backward.
+    expect(cpu?.measured?.cost.weights).toBeGreaterThan(2 * 4 * 400_000);
+    for (const { measured, reason } of others) expect(measured === null).toBe(reason !== '');
   });
 
   test('a file that is no model: code 1', async () => {
