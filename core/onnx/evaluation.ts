@@ -7,6 +7,9 @@ import { infer, padding, sliceRanges, splitSizes } from './inference.ts';
 import type { Tensor } from './tensor.ts';
 import { allocate, elementCount, scalar, strides, tensor } from './tensor.ts';
 
+/** Elements of a constant fill beyond which it stays a node. */
+const LARGEST_FILL = 2 ** 16;
+
 /** undefined: a form that is not folded. */
 type Evaluation = (call: Call) => readonly Tensor[] | undefined;
 
@@ -181,6 +184,8 @@ const evaluations: Partial<Record<KnownOperator, Evaluation>> = {
   },
   ConstantOfShape: (call) => {
     const { type, shape } = result(call);
+    // The node is smaller than what it makes, and shapes are small.
+    if (elementCount(shape) > LARGEST_FILL) return undefined;
     const value = attribute.tensorAttribute(call.node, 'value', undefined)?.data[0] ?? 0;
     return [{ type, shape, data: allocate(type, elementCount(shape)).fill(value) }];
   },

@@ -29,7 +29,7 @@ import { createImages, type FrameOf, type Images } from './images.ts';
 import { modelSha256 } from './model-sha256.ts';
 import type { ModelCatalogue, UsableModel } from './models.ts';
 import { predictionOf, targetOf } from './prediction.ts';
-import type { ApplicationVersion } from './root.ts';
+import { type ApplicationVersion, codeIdentity } from './root.ts';
 
 export interface ExplanationRequest extends FrameOf {
   model: string;
@@ -109,6 +109,7 @@ export class Analysis {
   readonly #provider: () => Promise<Provider>;
   readonly #store: ResultStore | null;
   readonly app: ApplicationVersion;
+  readonly #code = codeIdentity();
   readonly #finished = new ByteCache<Explanation>(EXPLANATION_BUDGET);
   readonly #outputs = new MemoCache<Float32Array>(OUTPUT_BUDGET, (output) => output.byteLength);
   readonly #lungs = new MemoCache<Float32Array>(LUNGS_BUDGET, (probability) => probability.byteLength);
@@ -234,7 +235,7 @@ export class Analysis {
           computer,
         ]),
       ),
-      app: `${this.app.version} ${this.app.commit}`,
+      app: this.#code,
     };
     return { request, model, input, prediction, target, device, parameters, imageSha256, key };
   }

@@ -21,6 +21,18 @@ export function applicationVersion(root = applicationRoot): ApplicationVersion {
   return { version: packageVersion(root), commit: checkedOutCommit(root) ?? 'unknown' };
 }
 
+/**
+ * Tells code that may compute otherwise apart: what was kept by one is not taken by the other. A build is known by what it was built of,
+ * which changes between two commits, too.
+ */
+export function codeIdentity(root = applicationRoot): string {
+  const built = import.meta.filename.endsWith('.ts')
+    ? undefined
+    : readText(path.join(root, 'out', '.sources'));
+  const { version, commit } = applicationVersion(root);
+  return built ?? `${version} ${commit}`;
+}
+
 function packageVersion(root: string): string {
   const text = readText(path.join(root, 'package.json'));
   const parsed: unknown = text === undefined ? undefined : JSON.parse(text);

@@ -13,7 +13,7 @@ import * as v from 'valibot';
 import type { Scalar } from '../../core/attribution/model.ts';
 import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
 import type { DeviceInfo } from '../../core/contract/device.ts';
-import { applicationVersion } from '../app/root.ts';
+import { codeIdentity } from '../app/root.ts';
 import { writeFilesAtomically } from '../app/write-files.ts';
 import type { EngineModel } from './engine.ts';
 import { readCheckedModel } from './model-file.ts';
@@ -107,7 +107,7 @@ function keyOf(model: EngineModel, objective: Scalar, device: Keeping['device'])
   // Whatever it is called and wherever it lies.
   const own = { ...model, id: '', file: '' };
   return createHash('sha256')
-    .update(JSON.stringify([own, objective, applicationVersion(), device, process.arch]))
+    .update(JSON.stringify([own, objective, codeIdentity(), device, process.arch]))
     .digest('hex')
     .slice(0, 32);
 }
