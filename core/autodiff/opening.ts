@@ -144,6 +144,17 @@ function inputSizes(model: Model, ends: Ends): Pick<Opened, 'batch' | 'shape'> {
       "State the size in the model's card.",
     );
   }
+  const stated = ends.inputShape;
+  if (
+    stated !== undefined &&
+    (stated.length !== known.length || stated.some((size, axis) => size !== known[axis]))
+  ) {
+    throw new PathlightError(
+      'model-refused',
+      `The input "${declared.name}" is ${known.join(' x ')}; the card says ${stated.join(' x ')}.`,
+      "Correct the model's card.",
+    );
+  }
   return { batch: typeof first === 'number' && first > 0 ? first : 'dynamic', shape: known };
 }
 

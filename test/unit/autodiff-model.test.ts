@@ -300,6 +300,14 @@ describe('the batch', () => {
     expect(gradient).toEqual([1, 3, 2, 4, 5, 7, 6, 8]);
   });
 
+  it('refuses a size that is not the model’s', () => {
+    const bytes = model([node('Relu', ['x'], ['y'])]);
+    expect(failure(() => buildGradientModel(bytes, { ...plain, inputShape: [4] }))).toMatchObject({
+      kind: 'model-refused',
+      message: 'The input "x" is 3; the card says 4.',
+    });
+  });
+
   it('wants the size of an image from its caller where the file leaves it open', async () => {
     const bytes = model([node('Relu', ['x'], ['y'])], {}, ['N', 'width']);
     expect(failure(() => buildGradientModel(bytes, plain)).message).toContain('left open');
