@@ -48,31 +48,28 @@ export async function writeReport(data: ReportData): Promise<WrittenDocument> {
 }
 
 function writeWarnings(paper: Paper, data: ReportData): void {
-  const flags = gravestFirst(data.result.flags).map((flag) =>
+  const raised = [...data.result.flags];
+  // Said where the score is read, too: whoever reads the first page alone must not miss it.
+  if (data.agreement?.stable === false) {
+    raised.push({
+      id: 'unstable',
+      severity: 'warning',
+      text: 'The map depends on the baseline: other baselines give other maps (see \u201cOther baselines\u201d).',
+    });
+  }
+  const flags = gravestFirst(raised).map((flag) =>
     text(paper, 'P', `${flag.severity.toUpperCase()}  ${flag.text}`, {
       size: size.body,
       weight: flag.severity === 'info' ? 'regular' : 'semibold',
       color: severityColor[flag.severity],
     }),
   );
-  // Said where the score is read, too: whoever reads the first page alone must not miss it.
-  const unstable: Block[] =
-    data.agreement?.stable === false
-      ? [
-          text(
-            paper,
-            'P',
-            'WARNING  The map depends on the baseline: other baselines give other maps (see \u201cOther baselines\u201d).',
-            { size: size.body, weight: 'semibold', color: severityColor.warning },
-          ),
-        ]
-      : [];
   const warnings: Block[] = data.entry.warnings.length === 0 ? [] : [list(paper, data.entry.warnings)];
   const none = text(paper, 'P', 'None.', { size: size.body });
   section(
     paper,
     'Warnings and flags',
-    flags.length + unstable.length + warnings.length === 0 ? [none] : [...flags, ...unstable, ...warnings],
+    flags.length + warnings.length === 0 ? [none] : [...flags, ...warnings],
     3,
   );
 }
