@@ -228,7 +228,10 @@ function isBareName(name: string): boolean {
 function cachedSha256(): (file: string) => Promise<string> {
   const known = new Map<string, { mtimeMs: number; size: number; digest: string }>();
   return async (file) => {
-    const { mtimeMs, size } = await stat(file);
+    const found = await stat(file);
+    // Reading a pipe would wait forever.
+    if (!found.isFile()) throw new PathlightError('model-refused', 'Not a plain file');
+    const { mtimeMs, size } = found;
     const before = known.get(file);
     if (before?.mtimeMs === mtimeMs && before.size === size) return before.digest;
     const digest = await fileSha256(file);

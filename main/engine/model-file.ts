@@ -17,7 +17,9 @@ const largestModel = 2 ** 31 - 1;
 export async function readModelFile(file: string): Promise<Uint8Array> {
   const name = path.basename(file);
   try {
-    const { size } = await stat(file);
+    const found = await stat(file);
+    const { size } = found;
+    if (!found.isFile()) throw notPlain(name);
     if (size > largestModel) {
       throw new PathlightError(
         'too-large',
@@ -32,6 +34,14 @@ export async function readModelFile(file: string): Promise<Uint8Array> {
       cause: error,
     });
   }
+}
+
+function notPlain(name: string): PathlightError {
+  return new PathlightError(
+    'not-found',
+    `'${name}' is not a plain file`,
+    'Name an ONNX file, or the folder of a TensorFlow.js model.',
+  );
 }
 
 /**
@@ -70,7 +80,10 @@ export async function readExternalFiles(file: string, bytes: Uint8Array): Promis
     let own;
     try {
       own = await realpath(path.join(folder, location));
-      total += (await stat(own)).size;
+      const found = await stat(own);
+      // Refused by whoever reads the tensors, as what is not there: reading a pipe would wait forever.
+      if (!found.isFile()) continue;
+      total += found.size;
     } catch {
       continue;
     }

@@ -1,5 +1,6 @@
 /** Models of every make in the engine's own process: run and explained alike, and refused with the reason. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -157,6 +158,12 @@ describe('weights in a file beside the model', () => {
         message: 'The tensor "w" lies in the file "weights.bin", which is not there.',
       });
     }
+  });
+
+  test.skipIf(process.platform === 'win32')('a pipe in their place is not waited for', async () => {
+    const model = save('pipe', bytes);
+    execFileSync('mkfifo', [path.join(folder, 'pipe', 'weights.bin')]);
+    for (const error of await refusals(model)) expect(error).toMatchObject({ kind: 'not-found' });
   });
 });
 
