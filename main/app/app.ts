@@ -66,12 +66,18 @@ export function createApp(options: AppOptions): App {
     'models.list': async () => {
       const { models: usable, refused } = await models.read();
       const listed = await Promise.all(
-        usable.map(async ({ card, engine: { file } }) => ({
-          ...card,
-          explainable: card.task === 'classification' && (await engine.check(file)).explainable,
-        })),
+        usable.map(async ({ card, engine: described }) => {
+          if (card.task !== 'classification') return { ...card, explainable: false };
+          try {
+            return { ...card, explainable: (await engine.check(described)).explainable };
+          } catch (error) {
+            // One model that cannot be read must not take the others away.
+            refused.push({ folder: card.id, reason: toErrorReport(error).message });
+            return [];
+          }
+        }),
       );
-      return { models: listed, refused };
+      return { models: listed.flat(), refused };
     },
 
     'devices.list': async () => ({ devices: await devices.list() }),

@@ -65,10 +65,7 @@ export async function checkedCard(
   { models, engine }: Pick<Session, 'models' | 'engine'>,
   { model, target }: ExplanationChoices,
 ): Promise<ModelCard> {
-  const {
-    card,
-    engine: { file },
-  } = await models.find(model);
+  const { card, engine: described } = await models.find(model);
   if (card.task !== 'classification') {
     throw new PathlightError(
       'bad-request',
@@ -83,7 +80,7 @@ export async function checkedCard(
       `Its labels: ${card.output.labels.join(', ')}.`,
     );
   }
-  const { explainable, reasons } = await engine.check(file);
+  const { explainable, reasons } = await engine.check(described);
   if (!explainable) {
     throw new PathlightError(
       'unsupported',

@@ -57,8 +57,8 @@ export class EngineClient implements Engine {
     return this.#call({ call: 'run', model, input });
   }
 
-  async check(file: string): Promise<ModelSupport> {
-    return this.#call({ call: 'check', file });
+  async check(subject: string | EngineModel): Promise<ModelSupport> {
+    return this.#call({ call: 'check', subject });
   }
 
   async measure(file: string, provider: Provider): Promise<GradientMeasurement> {

@@ -80,7 +80,8 @@ export interface Engine {
   run(model: EngineModel, input: Float32Array): Promise<Float32Array>;
   /** Integrated Gradients; the last item has `final: true`. Aborting stops it between two batches. */
   explain(job: ExplainJob, signal?: AbortSignal): AsyncIterableIterator<EngineMap>;
-  check(file: string): Promise<ModelSupport>;
+  /** @param subject path of a model's file or folder, or a model with its card, whose ends and further inputs are then taken */
+  check(subject: string | EngineModel): Promise<ModelSupport>;
   /** Runs gradients of an ONNX file that can be explained: for a process that is thrown away, whose peak memory it is. */
   measure(file: string, provider: Provider): Promise<GradientMeasurement>;
   close(): Promise<void>;

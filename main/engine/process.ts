@@ -50,7 +50,7 @@ function answerTo(request: EngineRequest, id: number): Promise<EngineAnswers[Eng
     case 'measure':
       return measureGradient(request.file, request.provider);
     case 'check':
-      return check(request.file);
+      return check(request.subject);
     case 'explain':
       return explainInTurn(request, id);
   }
@@ -75,9 +75,9 @@ function isTfjs({ format = 'onnx' }: EngineModel): boolean {
   return format !== 'onnx';
 }
 
-async function check(file: string): Promise<ModelSupport> {
-  const modelJson = await modelJsonAt(file);
-  return modelJson === undefined ? checkModel(file) : (await tfjs()).checkTfjsModel(modelJson);
+async function check(subject: string | EngineModel): Promise<ModelSupport> {
+  const modelJson = await modelJsonAt(typeof subject === 'string' ? subject : subject.file);
+  return modelJson === undefined ? checkModel(subject) : (await tfjs()).checkTfjsModel(modelJson);
 }
 
 async function run(model: EngineModel, input: Float32Array): Promise<Float32Array> {

@@ -9,7 +9,7 @@ export type EngineRequest =
   | { call: 'run'; model: EngineModel; input: Float32Array }
   /** `prepared`: the folder of prepared gradient graphs, or null. */
   | { call: 'explain'; job: ExplainJob; prepared: string | null }
-  | { call: 'check'; file: string }
+  | { call: 'check'; subject: string | EngineModel }
   | { call: 'measure'; file: string; provider: Provider };
 
 /** What each call answers; `explain` answers with items, then with an end without a value. */

@@ -63,9 +63,10 @@ export async function openLayersModel(
 
   const model = await build(topology, withScales(root, files), runtime);
   const [inputs, outputs] = endsOf(model);
-  const output = ends === null ? 0 : model.outputNames.indexOf(ends.output);
+  const output = ends === null ? 0 : outputs.findIndex(({ name }) => name === ends.output);
   try {
-    if (ends !== null && !model.inputNames.includes(ends.input)) throw noSuchEnd('input', ends.input, inputs);
+    if (ends !== null && !inputs.some(({ name }) => name === ends.input))
+      throw noSuchEnd('input', ends.input, inputs);
     if (inputs.length > 1) throw oneInputOnly(inputs);
     if (ends !== null && output < 0) throw noSuchEnd('output', ends.output, outputs);
   } catch (error) {
@@ -155,7 +156,8 @@ function withScales(
 
 function endsOf({ inputs, outputs, inputNames, outputNames }: LayersModel): [ModelEnd[], ModelEnd[]] {
   const describe = (tensors: LayersModel['inputs'], names: readonly string[]): ModelEnd[] =>
-    tensors.map(({ dtype, shape }, i) => ({ name: names[i] ?? '', dtype, shape }));
+    // A Sequential model has no names of its own: its ends are called like their layers, as in other models.
+    tensors.map(({ dtype, shape, sourceLayer }, i) => ({ name: names[i] ?? sourceLayer.name, dtype, shape }));
   return [describe(inputs, inputNames), describe(outputs, outputNames)];
 }
 
