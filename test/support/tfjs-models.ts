@@ -160,6 +160,30 @@ export function kerasLike(side: number, channels: 1 | 3): tfl.LayersModel {
   return tfl.model({ inputs: image, outputs: scores });
 }
 
+/** A Sequential model, which names its ends after its layers alone: `first_input` and `scores`. */
+export function sequential(side: number): tfl.LayersModel {
+  const { layers, initializers } = tfl;
+  return tfl.sequential({
+    layers: [
+      layers.conv2d({
+        name: 'first',
+        inputShape: [side, side, 3],
+        filters: 4,
+        kernelSize: 3,
+        activation: 'relu',
+        kernelInitializer: initializers.heNormal({ seed: 1 }),
+      }),
+      layers.globalAveragePooling2d({ name: 'pool' }),
+      layers.dense({
+        name: 'scores',
+        units: 2,
+        activation: 'softmax',
+        kernelInitializer: initializers.heNormal({ seed: 2 }),
+      }),
+    ],
+  });
+}
+
 export async function savedLayers(model: tfl.LayersModel): Promise<Written> {
   let saved: tf.io.ModelArtifacts | undefined;
   await model.save(

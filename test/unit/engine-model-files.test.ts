@@ -220,6 +220,9 @@ test('further inputs are held, and channels last laid out', async () => {
   // Channels first: the first channel is [1, 3], whose mean is 2.
   const { output, map } = await both(model, Float32Array.from([1, 3, 0, 0, 0, 4]));
   expect(output).toEqual([16, 0, 16]);
+  // The file alone does not tell what to hold the further input at; its card does.
+  expect(await engine.check(model.file)).toMatchObject({ explainable: false });
+  expect(await engine.check(model)).toMatchObject({ explainable: true, reasons: [] });
   expect(map.map((value) => Math.round(value * 1e4) / 1e4)).toEqual([4, 12, 0, 0, 0, 0]);
 });
 

@@ -13,6 +13,7 @@ import {
   kerasLike,
   savedGraph,
   savedLayers,
+  sequential,
   sha256,
   smallGraph,
   type TfjsModelFolder,
@@ -341,4 +342,15 @@ describe('a model is refused, and why', () => {
       kind: 'bad-request',
     });
   });
+});
+
+test('a Sequential model is taken by the names of its layers', async () => {
+  const { card, folder: own } = writeTfjsModel(folder, await savedLayers(sequential(side)), {
+    ...{ id: 'sequential', side, channels: 3, input: 'first_input', output: 'scores', activation: 'softmax' },
+  });
+  const support = await engine.check(own);
+  expect(support.inputs.map(({ name }) => name)).toEqual(['first_input']);
+  expect(support.outputs.map(({ name }) => name)).toEqual(['scores']);
+  const { engine: described } = await createModelCatalogue([folder]).find(card.id);
+  expect(await engine.run(described, new Float32Array(3 * side * side))).toHaveLength(2);
 });
