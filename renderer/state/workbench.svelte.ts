@@ -94,6 +94,7 @@ export class Workbench {
   // A cache: what is shown is `review`, which is state.
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   readonly #reviews = new Map<string, Review>();
+  #listing: Promise<void> = Promise.resolve();
   #uploading: AbortController | null = null;
   #predictTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -111,6 +112,7 @@ export class Workbench {
       this.modelId = this.models.find(({ explainable }) => explainable)?.id ?? this.models[0]?.id ?? null;
       this.#follow();
     });
+    this.#listing = models.catch(() => undefined);
     const info = this.#learnDevice().then((refused) => {
       if (refused === null) return;
       this.notice = { severity: 'failure', text: refused, advice: 'The CPU computes instead.', link: null };
@@ -232,8 +234,11 @@ export class Workbench {
 
   /** Explains from the chosen baseline; once that is done, the other baselines follow by themselves. */
   async explain(): Promise<void> {
+    // Asked for before it is known which models there are: the wish stands, for this image.
+    const asked = this.slice?.image.id;
+    if (!this.modelsListed) await this.#listing;
     const { review } = this;
-    if (review === null || !this.explainable) return;
+    if (review === null || !this.explainable || this.slice?.image.id !== asked) return;
     this.notice = null;
     this.overlay.visible = true;
     const done = await review.explain(this.baseline);

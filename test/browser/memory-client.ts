@@ -141,6 +141,8 @@ export class MemoryClient implements Client {
     ),
     entry('unoriented', { orientation: null, spacing: null }),
   ];
+  /** What the list of models waits for. */
+  checking: Promise<unknown> = Promise.resolve();
   /** Whether runs wait for `advance` before each map. */
   stepwise = false;
   readonly requests: { name: string; request: unknown }[] = [];
@@ -188,7 +190,8 @@ export class MemoryClient implements Client {
       'report.create': { report: 'r1', fileName: 'verysecret.pdf', bytes: 1000 },
       'report.save': { saved: true },
     };
-    return Promise.resolve(answers[name] as never);
+    const ready = name === 'models.list' ? this.checking : Promise.resolve();
+    return ready.then(() => answers[name] as never);
   };
 
   stream: Client['stream'] = (name, request, signal) => {

@@ -132,6 +132,17 @@ describe('explaining', () => {
     await expect.element(image(/overlay of the black baseline/)).toBeVisible();
   });
 
+  test('asked for before the models are checked, it begins when they are', async () => {
+    const checked = Promise.withResolvers<undefined>();
+    client.checking = checked.promise;
+    await open();
+    await expect.element(page.getByText('5 images')).toBeVisible();
+    await userEvent.keyboard('e');
+    expect(client.requests.some(({ name }) => name === 'review.explain')).toBe(false);
+    checked.resolve(undefined);
+    await expect.element(answer()).toMatchTextContent('Converged');
+  });
+
   test('every compared baseline has its lung check and can be reported', async () => {
     await open();
     await button('Explain').click();
