@@ -116,6 +116,8 @@ export class ViewportState {
     this.#abort = abort;
     this.loading = true;
     this.error = null;
+    // Never another patient's picture under this one's banner, however long this one takes.
+    if (stack !== this.#stack) this.loaded = null;
     try {
       const loaded = await this.#loader.load(entry.id, frame, abort.signal);
       if (this.#abort !== abort) return;

@@ -231,6 +231,19 @@ describe('explaining', () => {
 });
 
 describe('reading', () => {
+  test('the picture of one patient never stands under the banner of another, however slowly it loads', async () => {
+    await open();
+    await expect.element(viewport()).toMatchTextContent('W 3000');
+    const { fetch } = globalThis;
+    globalThis.fetch = () => new Promise(() => undefined);
+    await userEvent.keyboard('{PageDown}');
+    await expect.element(page.getByText('Loading the image …')).toBeVisible();
+    await expect.element(viewport()).not.toMatchTextContent('W 3000');
+    globalThis.fetch = fetch;
+    await userEvent.keyboard('{PageUp}');
+    await expect.element(viewport()).toMatchTextContent('W 3000');
+  });
+
   test('arrows scroll through the stack, PageDown goes to the next one', async () => {
     await open();
     await expect.element(viewport()).toMatchTextContent('W 3000');
