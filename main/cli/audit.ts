@@ -57,7 +57,7 @@ export async function audit(command: AuditCommand, terminal: Terminal): Promise<
     await checkWritable(command.out);
     const release = await lockFolder(command.out);
     try {
-      return await auditFolder(command, terminal, session, card, { images, refused });
+      return await auditFolder(command, terminal, session, card, { images, refused, foreign });
     } finally {
       release();
     }
@@ -69,12 +69,16 @@ async function auditFolder(
   terminal: Terminal,
   session: Session,
   card: ModelCard,
-  { images, refused }: Pick<Scan, 'images' | 'refused'>,
+  { images, refused, foreign }: Scan,
 ): Promise<ExitCode> {
   const journal = await Journal.open(path.join(command.out, 'results.jsonl'));
   try {
     const run = await runAudit(command, terminal, session, card, images, journal);
-    await writeOutcome(command, session, card, { ...run, failures: [...refused, ...run.failures] });
+    await writeOutcome(command, session, card, {
+      ...run,
+      failures: [...refused, ...run.failures],
+      passedOver: foreign.map(({ file }) => file),
+    });
     const failed = refused.length + run.failures.length;
     terminal.err.write(
       `${run.results.length} ${run.results.length === 1 ? 'image' : 'images'} audited${takenOver(run)} in ${duration(run.seconds)}; ` +
@@ -193,7 +197,7 @@ async function writeOutcome(
   command: AuditCommand,
   { analysis, models }: Session,
   card: ModelCard,
-  { results, failures, resumed, copied, seconds }: AuditRun,
+  { results, failures, passedOver, resumed, copied, seconds }: AuditRun & { passedOver: string[] },
 ): Promise<void> {
   const summary = await writeAuditSummary({
     folder: command.folder,
@@ -201,6 +205,7 @@ async function writeOutcome(
     lungsCard: (await models.lungs())?.card ?? null,
     results,
     failures,
+    passedOver,
     resumed,
     copied,
     seconds,

@@ -57,6 +57,7 @@ export async function writeAuditSummary(data: AuditSummaryData): Promise<Written
   writeDistributions(paper, data);
   await writeFlagged(paper, data);
   await writeFailures(paper, data);
+  writePassedOver(paper, data);
   await writeImages(paper, data);
   writeLimits(paper, data);
   writeModel(paper, 'The model', data.card);
@@ -144,6 +145,10 @@ function whatWasRun(data: AuditSummaryData): Fact[] {
     {
       label: 'Images',
       value: `${integer(results.length)} explained${resumed}${copied}; ${integer(data.failures.length)} failed`,
+    },
+    {
+      label: 'Passed over',
+      value: `${integer(data.passedOver.length)} ${data.passedOver.length === 1 ? 'file that is' : 'files that are'} not DICOM, or hidden`,
     },
     { label: 'Model', value: `${card.name}, version ${card.version} (${card.id})`, strong: true },
     { label: 'Model SHA-256', value: modelSha256(card) },
@@ -346,6 +351,20 @@ async function writeFailures(paper: Paper, data: AuditSummaryData): Promise<void
     ]),
     { size: size.small, padding: 2.4, rowHeader: true },
   );
+}
+
+/** Names beyond these are counted: a folder may hold any number of files of other kinds. */
+const passedOverNamed = 60;
+
+function writePassedOver(paper: Paper, { passedOver }: AuditSummaryData): void {
+  if (passedOver.length === 0) return;
+  const more = passedOver.length - passedOverNamed;
+  section(paper, 'Files that were passed over', [
+    note(
+      paper,
+      `Not DICOM, or hidden (names that begin with a dot): they were not looked at. ${passedOver.slice(0, passedOverNamed).join(', ')}${more > 0 ? `, and ${integer(more)} more` : ''}.`,
+    ),
+  ]);
 }
 
 async function writeImages(paper: Paper, data: AuditSummaryData): Promise<void> {

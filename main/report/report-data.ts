@@ -59,6 +59,8 @@ export interface AuditSummaryData {
   results: readonly ExplanationResult[];
   /** Files refused and images that failed, each with its reason. */
   failures: readonly RefusedFile[];
+  /** Names of the files that were passed over: not DICOM, or hidden. */
+  passedOver: readonly string[];
   /** Results taken over from an earlier run of the same model and parameters; they are part of `results`. */
   resumed: number;
   /** Results taken over from another file of this run with the same content; part of `results`, too. */

@@ -10,6 +10,7 @@ const poppler = hasPoppler();
 describe.skipIf(!poppler)('the audit summary', () => {
   const data = auditData(90, {
     failures: [{ file: 'broken.dcm', reason: 'The file ends inside Pixel Data.', advice: 'Copy it again.' }],
+    passedOver: ['notes.txt', '.hidden.dcm'],
     resumed: 12,
     copied: 3,
   });
@@ -32,6 +33,11 @@ describe.skipIf(!poppler)('the audit summary', () => {
     expect(text).toContain(
       '90 explained; 12 of them taken over from an earlier run; 3 of them of the same content as another file; 1 failed',
     );
+  });
+
+  it('names the files that were passed over', () => {
+    expect(text).toContain('2 files that are not DICOM, or hidden');
+    expect(text).toContain('notes.txt, .hidden.dcm');
   });
 
   it('lists every image once, with its score, and every failure with its reason', () => {

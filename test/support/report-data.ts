@@ -250,6 +250,7 @@ export function auditData(count: number, overrides: Partial<AuditSummaryData> = 
     lungsCard: card('lungs'),
     results,
     failures: [],
+    passedOver: [],
     resumed: 0,
     copied: 0,
     seconds: 95,
