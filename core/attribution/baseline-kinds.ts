@@ -9,6 +9,7 @@ import { ascendEntropy, type EntropyModel } from './maximum-entropy.ts';
 import { normalNumbers } from '../metrics/random.ts';
 import { drawSource, mean } from './noise.ts';
 import {
+  called,
   type Given,
   given,
   gradPathParameters,
@@ -71,6 +72,8 @@ type Making = Iterable<BaselineEvent> | BaselineStream;
 
 export interface BaselineKind {
   readonly name: string;
+  /** The heading under which it is listed. */
+  readonly family: string;
   /** One sentence: what it stands for, and what to mind. */
   readonly meaning: string;
   /** Gives several, whose maps are averaged and the spread of them stated. */
@@ -118,7 +121,7 @@ async function* stream(making: Making): BaselineStream {
 }
 
 const none = v.strictObject({});
-const count = v.optional(integer(1, 64), 10);
+const count = v.optional(called('Count', integer(1, 64), 'Drawn, and their maps averaged.'), 10);
 
 const single = (image: Float32Array, findings: Record<string, number> = {}): BaselineEvent => ({
   type: 'baseline',
@@ -215,21 +218,25 @@ export function stepLength(input: BaselineInput, share: number): number {
 export const baselineKinds = {
   black: kind({
     name: 'Black',
+    family: 'One level',
     meaning: "The display's black: nothing there; what is dark in the image cannot count.",
     ...level('black'),
   }),
   white: kind({
     name: 'White',
+    family: 'One level',
     meaning: "The display's white: what is bright in the image cannot count.",
     ...level('white'),
   }),
   grey: kind({
     name: 'Grey',
+    family: 'One level',
     meaning: "The display's middle grey: dark and bright both count.",
     ...level('grey'),
   }),
   'dataset-mean': kind({
     name: 'Mean of the training data',
+    family: 'One level',
     meaning:
       'The mean that the card normalises by, zero to the model: what other tools call the zero baseline; as good as the card.',
     parameters: none,
@@ -237,8 +244,13 @@ export const baselineKinds = {
   }),
   blurred: kind({
     name: 'Blurred',
+    family: 'From the image',
     meaning: 'The image without its detail: asks for fine structure, not for brightness.',
-    parameters: v.strictObject({ sigma: v.optional(positive) }),
+    parameters: v.strictObject({
+      sigma: v.optional(
+        called('Blur', positive, 'Standard deviation, in input pixels; by default 10 at 224 pixels.'),
+      ),
+    }),
     make: ({ x, input }, { sigma = blurSigma(input) }) => {
       const shape = [input.channels, input.height, input.width];
       return [single(Float32Array.from(blurImage(x, shape, sigma, 'reflect')))];
@@ -246,6 +258,7 @@ export const baselineKinds = {
   }),
   uniform: kind({
     name: 'Uniform noise',
+    family: 'Noise',
     meaning:
       "Noise over the display's whole range: no structure, but also no image that the model has learnt from.",
     several: true,
@@ -257,13 +270,16 @@ export const baselineKinds = {
   }),
   gaussian: kind({
     name: 'Gaussian noise',
+    family: 'Noise',
     meaning: 'The image under noise, clipped to the range: asks for what noise drowns first.',
     several: true,
     parameters: v.strictObject({
       seed,
       count,
-      /** Standard deviation, as a share of the display's range. */
-      deviation: v.optional(positive, 0.25),
+      deviation: v.optional(
+        called('Noise', positive, 'Standard deviation, as a share of the display\u2019s range.'),
+        0.25,
+      ),
     }),
     make: ({ x, input }, { deviation, ...parameters }) =>
       drawn(parameters, (random) => {
@@ -275,6 +291,7 @@ export const baselineKinds = {
   }),
   'maximum-distance': kind({
     name: 'Maximum distance',
+    family: 'From the image',
     meaning:
       'Of every pixel the farther end of the range: no pixel can be overlooked for being like the baseline.',
     parameters: none,
@@ -288,18 +305,19 @@ export const baselineKinds = {
   }),
   'maximum-entropy': kind({
     name: 'Maximum entropy',
+    family: 'From the model',
     meaning:
       'A picture near the image of which the model says as little as it can; look at the entropy that was reached.',
     needs: ['entropy'],
     parameters: v.strictObject({
-      steps: v.optional(integer(1, 10_000), 100),
-      /** Adam's step, as a share of the display's range. */
-      rate: v.optional(share, 0.01),
+      steps: v.optional(called('Steps', integer(1, 10_000)), 100),
+      rate: v.optional(called('Step', share, 'Of Adam, as a share of the display\u2019s range.'), 0.01),
     }),
     make: maximumEntropy,
   }),
   counterfactual: kind({
     name: 'Counterfactual',
+    family: 'From the model',
     meaning:
       "The image moved towards the model's representation of a reference of another kind (GradCF of IG2): what would have to change.",
     several: true,
@@ -309,6 +327,7 @@ export const baselineKinds = {
   }),
   'cohort-mean': kind({
     name: 'Mean of a cohort',
+    family: 'Other images',
     meaning: 'The mean image of a folder: what sets this image apart from the usual one.',
     needs: ['references'],
     parameters: none,
@@ -322,6 +341,7 @@ export const baselineKinds = {
   }),
   'cohort-sample': kind({
     name: 'Sample of a cohort',
+    family: 'Other images',
     meaning: 'Images of a folder, averaged over: what sets this image apart from each of them.',
     several: true,
     needs: ['references'],
@@ -339,6 +359,7 @@ export const baselineKinds = {
   }),
   image: kind({
     name: 'An image of your own',
+    family: 'Other images',
     meaning: 'Another image, an earlier one of the same patient for example: what has changed.',
     needs: ['image'],
     parameters: none,

@@ -15,6 +15,7 @@ import { integrateFixed } from './integrate-fixed.ts';
 import { integratedGradients } from './integrated-gradients.ts';
 import { addNoise, normalNoise, rangeOf } from './noise.ts';
 import {
+  called,
   type Given,
   given,
   gradPathParameters,
@@ -69,10 +70,16 @@ export interface Task {
 
 export interface Method {
   readonly name: string;
+  /** The heading under which it is listed. */
+  readonly family: string;
   /** One sentence: when it helps. */
   readonly helps: string;
   /** What the map's sum should equal. */
   readonly sum: string;
+  /** One sentence: what its map does not show. */
+  readonly limits: string;
+  /** What a pixel's value is: a share of the score, the score's slope, or what the method beneath gives, as it is or squared. */
+  readonly unit: 'score' | 'slope' | 'beneath' | 'beneath squared';
   /** What a frame before the last holds: an estimate of the whole map, a part of its path, or the map of what it is made from. */
   readonly frames: 'estimate' | 'part of the path' | 'the map beneath';
   /** Besides what a method that it is put around needs. */
@@ -90,9 +97,10 @@ export interface Method {
 
 /** Checks what is needed and the parameters, then explains. */
 function method<Schema extends v.GenericSchema, Needs extends Need & keyof Task = never>(
-  definition: Omit<Method, 'explain' | 'parameters' | 'needs' | 'map'> & {
+  definition: Omit<Method, 'explain' | 'parameters' | 'needs' | 'map' | 'unit'> & {
     needs?: readonly Needs[];
     map?: Method['map'];
+    unit?: Method['unit'];
     parameters: Schema;
     explain: (task: Given<Task, Needs>, parameters: v.InferOutput<Schema>, run: Run) => AttributionStream;
   },
@@ -100,6 +108,7 @@ function method<Schema extends v.GenericSchema, Needs extends Need & keyof Task 
   const { name, needs = [], parameters: schema, explain } = definition;
   return {
     map: 'elements',
+    unit: 'score',
     ...definition,
     needs,
     explain: (task, parameters, run) =>
@@ -108,21 +117,30 @@ function method<Schema extends v.GenericSchema, Needs extends Need & keyof Task 
 }
 
 const none = v.strictObject({});
-const steps = (usual: number) => v.optional(integer(1, 4096), usual);
+/** A share, 0 included. */
+const shareOrNone = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const tolerance = v.pipe(v.number(), v.minValue(0));
+const steps = (usual: number) => v.optional(called('Steps', integer(1, 4096)), usual);
+const samples = (usual: number) => v.optional(called('Samples', integer(1, 4096)), usual);
 /** Of the sum along a path. */
-const rule = v.optional(v.picklist(['left', 'trapezoid']), 'trapezoid');
+const rule = v.optional(called('Rule of the sum', v.picklist(['left', 'trapezoid'])), 'trapezoid');
 
 const blurParameters = {
   steps: steps(100),
-  /** In input pixels. */
-  largestSigma: v.optional(positive, 50),
-  spacing: v.optional(v.picklist(['sigma', 'variance']), 'sigma'),
-  border: v.optional(v.picklist(['reflect', 'zero']), 'reflect'),
+  largestSigma: v.optional(called('Largest blur', positive, 'Standard deviation, in input pixels.'), 50),
+  spacing: v.optional(called('Even steps of', v.picklist(['sigma', 'variance'])), 'sigma'),
+  border: v.optional(called('Beyond the border', v.picklist(['reflect', 'zero'])), 'reflect'),
 };
 const guidedParameters = {
   steps: steps(200),
-  fraction: v.optional(share, 0.25),
-  maxDistance: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.02),
+  fraction: v.optional(
+    called('Share moved at a step', share, 'Of the pixels: those on which the model changes least.'),
+    0.25,
+  ),
+  maxDistance: v.optional(
+    called('Furthest from the straight path', shareOrNone, 'As a share of the path; 1 may roam freely.'),
+    0.02,
+  ),
 };
 
 const sumOfBaseline = 'f(image) - f(baseline)';
@@ -149,15 +167,20 @@ const shapeOf = ({ channels, height, width }: BaselineInput): [number, number, n
 /** The method that another is put around, with its parameters. */
 const around = (usual: MethodId) =>
   v.optional(
-    v.strictObject({ method: v.picklist(METHOD_IDS), parameters: v.optional(v.looseObject({}), {}) }),
+    called(
+      'Of the method',
+      v.strictObject({ method: v.picklist(METHOD_IDS), parameters: v.optional(v.looseObject({}), {}) }),
+    ),
     { method: usual, parameters: {} },
   );
 
 const noisy = v.strictObject({
   around: around('gradient'),
-  samples: v.optional(integer(1, 4096), 25),
-  /** Standard deviation, as a share of the image's range. */
-  deviation: v.optional(share, 0.15),
+  samples: samples(25),
+  deviation: v.optional(
+    called('Noise', share, 'Standard deviation, as a share of the image\u2019s range.'),
+    0.15,
+  ),
   seed,
 });
 
@@ -228,92 +251,137 @@ async function* byRegions(
 export const methods = {
   'integrated-gradients': method({
     name: 'Integrated Gradients',
+    family: 'Integrated Gradients',
     helps:
       'The usual choice: exact in what it promises, shown within seconds, and stops by itself when map and sum have settled.',
     sum: sumOfBaseline,
+    limits:
+      'Shows what moved the score away from that of the baseline; another baseline asks another question and gets another map.',
     frames: 'estimate',
     needs: ['baseline'],
     parameters: v.strictObject({
-      gapTolerance: v.optional(v.pipe(v.number(), v.minValue(0)), 0.01),
-      mapTolerance: v.optional(v.pipe(v.number(), v.minValue(0)), 0.05),
-      /** Least difference of scores that the gap is held against: 1 of a logit, 0.1 of a probability. */
-      differenceFloor: v.optional(positive, 1),
-      maxEvaluations: v.optional(integer(5, 8193), 513),
+      gapTolerance: v.optional(
+        called('Gap tolerance', tolerance, 'As a share of the difference of the two scores.'),
+        0.01,
+      ),
+      mapTolerance: v.optional(
+        called('Map tolerance', tolerance, 'Change between the last two levels, relative L2.'),
+        0.05,
+      ),
+      /** 1 of a logit, 0.1 of a probability. */
+      differenceFloor: v.optional(
+        called(
+          'Least difference',
+          positive,
+          'Of the two scores: where they differ by less, the gap is held against this.',
+        ),
+        1,
+      ),
+      maxEvaluations: v.optional(called('Most gradients', integer(5, 8193)), 513),
     }),
     explain: nested,
   }),
   'integrated-gradients-fixed': method({
     name: 'Integrated Gradients, fixed rule',
+    family: 'Integrated Gradients',
     helps: 'To repeat what another tool computed with a stated rule and number of steps.',
     sum: sumOfBaseline,
+    limits:
+      'A sum that fits does not make the map right: with few nodes the errors of pixels cancel each other.',
     frames: 'estimate',
     needs: ['baseline'],
     parameters: v.strictObject({
-      rule: v.optional(v.picklist(Object.keys(quadratureRules) as QuadratureRule[]), 'gauss-legendre'),
-      nodes: v.optional(integer(2, 4096), 50),
+      rule: v.optional(
+        called('Rule of the sum', v.picklist(Object.keys(quadratureRules) as QuadratureRule[])),
+        'gauss-legendre',
+      ),
+      nodes: v.optional(called('Nodes', integer(2, 4096)), 50),
     }),
     explain: ({ model, x, baseline }, parameters, run) =>
       integrateFixed(model, x, baseline, parameters.rule, parameters.nodes, run),
   }),
   'integrated-gradients-adaptive': method({
     name: 'Integrated Gradients, adaptive',
+    family: 'Integrated Gradients',
     helps: 'Where most of the change happens on a small part of the path, at a fixed number of gradients.',
     sum: sumOfBaseline,
+    limits:
+      'A sum that fits does not make the map right, and nothing says how far the map still is from its limit.',
     frames: 'estimate',
     needs: ['baseline'],
-    parameters: v.strictObject({ nodes: v.optional(integer(pilotNodes, 4096), 33) }),
+    parameters: v.strictObject({ nodes: v.optional(called('Nodes', integer(pilotNodes, 4096)), 33) }),
     explain: ({ model, x, baseline }, { nodes }, run) => integrateAdaptively(model, x, baseline, nodes, run),
   }),
   gradient: method({
     name: 'Gradient',
+    family: 'One gradient',
     helps: 'What the score answers to right now, by one evaluation; it does not say what made the score.',
     sum: 'nothing: a slope is not a share of the score',
+    limits:
+      'Shows what the score would answer to, not what made it: where a score is saturated, its evidence has no slope.',
+    unit: 'slope',
     frames: 'estimate',
     parameters: none,
     explain: ({ model, x }, _, run) => gradientAtImage(model, x, false, run),
   }),
   'gradient-x-input': method({
     name: 'Gradient x input',
+    family: 'One gradient',
     helps: 'A reference by one evaluation; what a value of zero means to the model decides what can show.',
     sum: 'f(image) of a model without biases; of others nothing',
+    limits: 'What has the value that is zero to the model cannot show, whatever it means to it.',
     frames: 'estimate',
     parameters: none,
     explain: ({ model, x }, _, run) => gradientAtImage(model, x, true, run),
   }),
   smoothgrad: method({
     name: 'SmoothGrad',
+    family: 'Around another method',
     helps: 'Averages a method over noise, where single maps are too grainy to read.',
     sum: 'the mean of what the maps beneath should sum to',
+    limits: 'Less grain is not more truth: the average hides where the maps disagree.',
+    unit: 'beneath',
     frames: 'estimate',
     parameters: noisy,
     explain: (task, parameters, run) => overNoise('mean', task, parameters, run),
   }),
   'smoothgrad-squared': method({
     name: 'SmoothGrad-squared',
+    family: 'Around another method',
     helps: 'Finds where a method answers strongly under noise, whatever the sign.',
     sum: 'nothing: squares have no sign',
+    limits: 'Does not tell for from against; what is large need not speak for the finding.',
+    unit: 'beneath squared',
     frames: 'estimate',
     parameters: noisy,
     explain: (task, parameters, run) => overNoise('mean-square', task, parameters, run),
   }),
   vargrad: method({
     name: 'VarGrad',
+    family: 'Around another method',
     helps: 'Shows where a method is unsteady under noise, and so where not to trust one map.',
     sum: 'nothing: a variance is no share of the score',
+    limits: 'Shows unsteadiness, not evidence.',
+    unit: 'beneath squared',
     frames: 'estimate',
     parameters: noisy,
     explain: (task, parameters, run) => overNoise('variance', task, parameters, run),
   }),
   'expected-gradients': method({
     name: 'Expected gradients',
+    family: 'Compared with a cohort',
     helps: 'With a cohort to compare with, so that no single baseline decides.',
     sum: 'the mean of f(image) - f(reference), nearer with more samples',
+    limits:
+      'Depends on the cohort: other references give another map, and few samples one that only comes near.',
     frames: 'estimate',
     needs: ['references'],
     parameters: v.strictObject({
-      samples: v.optional(integer(1, 4096), 50),
-      /** Standard deviation of noise on the image, as a share of its range. */
-      deviation: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
+      samples: samples(50),
+      deviation: v.optional(
+        called('Noise on the image', shareOrNone, 'Standard deviation, as a share of its range.'),
+        0,
+      ),
       seed,
     }),
     explain: ({ model, x, references }, { samples, deviation, seed: seeded }, run) => {
@@ -331,12 +399,17 @@ export const methods = {
   }),
   'blur-ig': method({
     name: 'Blur IG',
+    family: 'Other ways to the image',
     helps: 'Asks at which fineness of detail the evidence appears, without a baseline of another brightness.',
     sum: 'f(image) - f(image blurred most)',
+    limits: 'What blurring leaves as it is, brightness over large areas above all, cannot show.',
     frames: 'part of the path',
     parameters: v.strictObject({
       ...blurParameters,
-      rule: v.optional(v.picklist(['left', 'trapezoid', 'derivative']), 'trapezoid'),
+      rule: v.optional(
+        called('Rule of the sum', v.picklist(['left', 'trapezoid', 'derivative'])),
+        'trapezoid',
+      ),
     }),
     explain: (task, { rule, ...options }, run) => {
       const { model, x, input } = task;
@@ -348,9 +421,12 @@ export const methods = {
   }),
   'guided-ig': method({
     name: 'Guided IG',
+    family: 'Other ways to the image',
     helps:
       'Goes round where the model changes fast, so that less noise gathers; its sum falls short the more freely it may roam.',
     sum: sumOfBaseline,
+    limits:
+      'The path follows the model that it explains: a quiet map may come from the path, not from the evidence.',
     frames: 'part of the path',
     needs: ['baseline'],
     parameters: v.strictObject({ ...guidedParameters, rule }),
@@ -359,9 +435,11 @@ export const methods = {
   }),
   ig2: method({
     name: 'IG2',
+    family: 'Compared with a cohort',
     helps:
       'With images of the other class at hand: follows the model from this image to what it would have to become.',
     sum: 'f(image) less the mean of f(counterfactual)',
+    limits: 'Shows a way towards the references in the model\u2019s eyes, not that such an image can exist.',
     frames: 'estimate',
     needs: ['references', 'representation'],
     parameters: v.strictObject({ ...gradPathParameters, rule }),
@@ -372,14 +450,23 @@ export const methods = {
   }),
   'smooth-taylor': method({
     name: 'SmoothTaylor',
+    family: 'Other ways to the image',
     helps:
       'Needs no baseline: explains the score against noisy versions of the image; the noise may be found for the smoothest map.',
     sum: 'f(image) less the mean score of the noisy images, to the first order',
+    limits:
+      'Holds to the first order: what a score does further from the image than the noise reaches cannot show.',
     frames: 'estimate',
     parameters: v.strictObject({
-      roots: v.optional(integer(1, 4096), 150),
-      /** Standard deviation as a share of the image's range; `adaptive` looks for it. */
-      deviation: v.optional(v.union([positive, v.literal('adaptive')]), 0.1),
+      roots: v.optional(called('Noisy images', integer(1, 4096)), 150),
+      deviation: v.optional(
+        called(
+          'Noise',
+          v.union([positive, v.literal('adaptive')]),
+          'Standard deviation, as a share of the image\u2019s range; adaptive looks for the smoothest map.',
+        ),
+        0.1,
+      ),
       seed,
     }),
     explain: ({ model, x, input }, { roots, deviation, seed: seeded }, run) => {
@@ -391,9 +478,11 @@ export const methods = {
   }),
   'idgi-ig': method({
     name: 'IDGI on Integrated Gradients',
+    family: 'Every change shared out (IDGI)',
     helps:
       'Shares out every change of the score by the squared gradient: the sum is exact, but all pixels of a step get one sign.',
     sum: sumOfBaseline,
+    limits: 'The sign is that of the step, not of the pixel; pixels that did not change get a share, too.',
     frames: 'part of the path',
     needs: ['baseline'],
     parameters: v.strictObject({ steps: steps(24) }),
@@ -404,8 +493,10 @@ export const methods = {
   }),
   'idgi-blur-ig': method({
     name: 'IDGI on Blur IG',
+    family: 'Every change shared out (IDGI)',
     helps: 'As IDGI, along ever finer detail.',
     sum: 'f(image) - f(image blurred most)',
+    limits: 'The sign is that of the step, not of the pixel; pixels that did not change get a share, too.',
     frames: 'part of the path',
     parameters: v.strictObject(blurParameters),
     explain: ({ model, x, input }, options, run) =>
@@ -415,8 +506,10 @@ export const methods = {
   }),
   'idgi-guided-ig': method({
     name: 'IDGI on Guided IG',
+    family: 'Every change shared out (IDGI)',
     helps: 'As IDGI, along the path of Guided IG, whose own sum falls short.',
     sum: sumOfBaseline,
+    limits: 'The sign is that of the step, not of the pixel; pixels that did not change get a share, too.',
     frames: 'part of the path',
     needs: ['baseline'],
     parameters: v.strictObject(guidedParameters),
@@ -427,18 +520,60 @@ export const methods = {
   }),
   xrai: method({
     name: 'XRAI',
+    family: 'Around another method',
     helps:
       'Speaks of regions instead of pixels: which parts of the image hold the densest attribution of another method.',
     sum: 'what the map beneath sums to, of a grey image; of colours the largest channel counts',
+    limits: 'Its regions are those of the image: their edges are not found by the model.',
+    unit: 'beneath',
     frames: 'the map beneath',
     map: 'pixels',
     parameters: v.strictObject({
       around: around('integrated-gradients'),
-      mode: v.optional(v.picklist(['full', 'fast']), 'full'),
+      mode: v.optional(called('Order of the regions', v.picklist(['full', 'fast'])), 'full'),
     }),
     explain: byRegions,
   }),
 } satisfies Record<MethodId, Method>;
+
+const Around = v.looseObject({
+  around: v.object({ method: v.picklist(METHOD_IDS), parameters: v.looseObject({}) }),
+});
+
+/** The method that another is put around, with its parameters; null where it stands by itself. */
+function beneath(id: MethodId, parameters: unknown): { method: MethodId; parameters: unknown } | null {
+  const { unit, parameters: schema, name }: Method = methods[id];
+  if (unit === 'score' || unit === 'slope') return null;
+  return v.parse(Around, parseParameters(schema, parameters, name)).around;
+}
+
+/** Everything that a method needs with these parameters, those of the method that it is put around included. @throws as `Method.explain` */
+export function needsOf(id: MethodId, parameters: unknown): readonly Need[] {
+  const { needs }: Method = methods[id];
+  const under = beneath(id, parameters);
+  return under === null ? needs : [...new Set([...needs, ...needsOf(under.method, under.parameters)])];
+}
+
+/** What the map's values are, summed over the channels of a pixel. */
+export interface MapScale {
+  unit: string;
+  /** Whether they tell for from against. */
+  signed: boolean;
+}
+
+/** @param scalar what is explained, by name. @throws as `Method.explain` */
+export function mapScale(id: MethodId, parameters: unknown, scalar: string): MapScale {
+  const { unit }: Method = methods[id];
+  const under = beneath(id, parameters);
+  if (under === null) {
+    return {
+      unit: unit === 'slope' ? `${scalar} per unit of the input` : `${scalar} per pixel`,
+      signed: true,
+    };
+  }
+  const scale = mapScale(under.method, under.parameters, scalar);
+  return unit === 'beneath squared' ? { unit: `(${scale.unit})\u00b2`, signed: false } : scale;
+}
 
 /** Explains by a method. @throws PathlightError as `Method.explain` says */
 export function explain(id: MethodId, task: Task, parameters: unknown, run: Run): AttributionStream {

@@ -2,18 +2,31 @@
 import * as v from 'valibot';
 import { PathlightError } from '../contract/errors.ts';
 
+/** A parameter's name and, where the name is not enough, what it means: kept in its schema, where forms and reports find them. */
+export const called = <Schema extends v.GenericSchema>(title: string, schema: Schema, meaning = '') =>
+  v.pipe(schema, v.title(title), v.description(meaning));
+
 export const integer = (least: number, greatest: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(greatest));
 /** A share, 0 excluded. */
 export const share = v.pipe(v.number(), v.gtValue(0), v.maxValue(1));
 export const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
-export const seed = v.optional(v.pipe(v.number(), v.safeInteger()), 0);
+export const seed = v.optional(
+  called('Seed', v.pipe(v.number(), v.safeInteger()), 'The same seed draws the same numbers.'),
+  0,
+);
 
 /** Of IG2's path to a counterfactual. */
 export const gradPathParameters = {
-  steps: v.optional(integer(1, 4096), 201),
-  /** L2 length of a step; 1 is a change of one element from the display's black to its white. */
-  step: v.optional(positive, 1),
+  steps: v.optional(called('Steps', integer(1, 4096)), 201),
+  step: v.optional(
+    called(
+      'Length of a step',
+      positive,
+      'L2; 1 is a change of one element from the display\u2019s black to its white.',
+    ),
+    1,
+  ),
 };
 
 const needed = {

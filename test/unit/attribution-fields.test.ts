@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import * as v from 'valibot';
+import { type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
+import { fieldsOf, limitsOf, type Field } from '../../core/attribution/fields.ts';
+import { mapScale, type Method, methods, needsOf } from '../../core/attribution/methods.ts';
+
+const everything = [
+  ...Object.entries<Method | BaselineKind>(methods),
+  ...Object.entries<Method | BaselineKind>(baselineKinds),
+];
+
+describe.each(everything)('%s', (_, { parameters, family }) => {
+  const fields = fieldsOf(parameters);
+  test('names each of its parameters, and stands under a heading', () => {
+    expect(family).toMatch(/^[A-Z]/);
+    for (const { key, title } of fields) {
+      expect(title).not.toBe(key);
+      expect(title).toMatch(/^[A-Z][^.]*$/);
+    }
+  });
+
+  test('gives the defaults that the schema fills in', () => {
+    const usual = fields.flatMap((field) =>
+      field.usual === undefined ? [] : [[field.key, field.usual] as const],
+    );
+    expect(v.parse(parameters, {})).toEqual(Object.fromEntries(usual));
+  });
+
+  test('has the limits that the schema holds parameters to', () => {
+    const takes = (field: Field, value: unknown) => v.is(parameters, { [field.key]: value });
+    for (const field of fields) {
+      if (field.kind === 'number') {
+        const { least, greatest, above, whole, word } = field;
+        if (least !== null) expect(takes(field, least)).toBe(!above);
+        if (least !== null) expect(takes(field, least - (whole ? 1 : 1e-9))).toBe(false);
+        if (greatest !== null) expect(takes(field, greatest)).toBe(true);
+        if (greatest !== null) expect(takes(field, greatest + (whole ? 1 : 1e-9))).toBe(false);
+        expect(takes(field, (least ?? 0) + 0.5)).toBe(!whole);
+        if (word !== null) expect(takes(field, word)).toBe(true);
+      } else {
+        expect(field.options.length).toBeGreaterThan(1);
+        for (const option of field.options) {
+          expect(takes(field, field.kind === 'method' ? { method: option } : option)).toBe(true);
+        }
+      }
+    }
+  });
+});
+
+test('limits are said in words', () => {
+  const words = (schema: v.GenericSchema) =>
+    fieldsOf(schema).flatMap((field) =>
+      field.kind === 'number' ? [`${field.key}: ${limitsOf(field)}`] : [],
+    );
+  expect(words(methods['smooth-taylor'].parameters)).toEqual([
+    'roots: a whole number from 1 to 4096',
+    'deviation: a number above 0, or adaptive',
+    'seed: a whole number',
+  ]);
+  expect(words(methods['guided-ig'].parameters)).toEqual([
+    'steps: a whole number from 1 to 4096',
+    'fraction: a number above 0 and at most 1',
+    'maxDistance: a number from 0 to 1',
+  ]);
+});
+
+test('a method needs what it is put around needs, too', () => {
+  expect(needsOf('smoothgrad', {})).toEqual([]);
+  expect(needsOf('smoothgrad', { around: { method: 'integrated-gradients' } })).toEqual(['baseline']);
+  const twice = { around: { method: 'smoothgrad', parameters: { around: { method: 'ig2' } } } };
+  expect(needsOf('xrai', twice)).toEqual(['references', 'representation']);
+});
+
+test('squares have no sign and a unit of their own, whatever stands around them', () => {
+  expect(mapScale('integrated-gradients', {}, 'logit')).toEqual({ unit: 'logit per pixel', signed: true });
+  expect(mapScale('smoothgrad', {}, 'logit')).toEqual({ unit: 'logit per unit of the input', signed: true });
+  expect(mapScale('xrai', { around: { method: 'vargrad' } }, 'logit')).toEqual({
+    unit: '(logit per unit of the input)²',
+    signed: false,
+  });
+});
