@@ -16,7 +16,8 @@ export interface AuditRequest {
   choices: Omit<ExplanationRequest, 'image' | 'frame'>;
   card: ModelCard;
   lungsCard: ModelCard | null;
-  journal: Journal;
+  /** `results.jsonl`. */
+  journal: Journal<ExplanationResult>;
   /** What computes: results of another device do not stand in the same folder. */
   provider: Provider;
 }
@@ -40,7 +41,7 @@ export async function* audit(
   signal?: AbortSignal,
 ): AsyncGenerator<AuditOutcome, void, undefined> {
   const wanted = wantedResults({ choices, card, lungsCard, provider }, analysis.app.version);
-  const stranger = journal.results.find((result) => !wanted.sameRun(result));
+  const stranger = journal.entries.find((result) => !wanted.sameRun(result));
   if (stranger !== undefined) {
     throw new PathlightError(
       'bad-request',
@@ -55,7 +56,7 @@ export async function* audit(
     done.set(contentKey(result.image), result);
     lines.add(`${contentKey(result.image)} ${result.image.file}`);
   };
-  journal.results.filter((result) => wanted.current(result)).forEach(remember);
+  journal.entries.filter((result) => wanted.current(result)).forEach(remember);
   const earlier = new Set(done.keys());
 
   for (const [index, image] of images.entries()) {

@@ -1,29 +1,33 @@
 /**
- * `results.jsonl`: one result a line, appended as soon as it is there, so that a run that was cut off loses nothing but the
- * image it was at. Of several lines for one file the last one counts.
+ * A file of lines, one JSON value each, appended as soon as it is there, so that a run that was cut off loses nothing but what it was
+ * at. Of several lines for one thing the last one counts.
  */
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
-import type { ExplanationResult } from '../../core/contract/result.ts';
-import { parseResult } from './result-schema.ts';
 import { writeFailure } from './write-files.ts';
 
-export class Journal {
+export class Journal<Entry> {
   /** What the file held when it was opened, and what has been appended since, in that order. */
-  readonly results: ExplanationResult[];
+  readonly entries: Entry[];
   readonly #handle: FileHandle;
   readonly #file: string;
   #size: number;
 
-  private constructor(file: string, handle: FileHandle, size: number, results: ExplanationResult[]) {
+  private constructor(file: string, handle: FileHandle, size: number, entries: Entry[]) {
     this.#file = file;
     this.#handle = handle;
     this.#size = size;
-    this.results = results;
+    this.entries = entries;
   }
 
-  /** Opens or begins the file; a last line without its end, left by a run that was cut off, is taken away. */
-  static async open(file: string): Promise<Journal> {
+  /**
+   * Opens or begins the file; a last line without its end, left by a run that was cut off, is taken away.
+   * @param parse a line's entry, or undefined where it is none: such a line is passed over
+   */
+  static async open<Entry>(
+    file: string,
+    parse: (line: string) => Entry | undefined,
+  ): Promise<Journal<Entry>> {
     let handle: FileHandle | undefined;
     try {
       await mkdir(path.dirname(file), { recursive: true });
@@ -32,8 +36,8 @@ export class Journal {
       const whole = text.lastIndexOf(0x0a) + 1;
       if (whole < text.length) await handle.truncate(whole);
       const lines = text.subarray(0, whole).toString('utf8').split('\n');
-      const results = lines.map(parseResult).filter((result) => result !== undefined);
-      return new Journal(file, handle, whole, results);
+      const entries = lines.map(parse).filter((entry) => entry !== undefined);
+      return new Journal(file, handle, whole, entries);
     } catch (error) {
       await handle?.close();
       throw writeFailure(error, file);
@@ -41,8 +45,8 @@ export class Journal {
   }
 
   /** Rejects with `write-failed`, leaving the file as it was, where the line cannot be written whole. */
-  async append(result: ExplanationResult): Promise<void> {
-    const line = Buffer.from(`${JSON.stringify(result)}\n`);
+  async append(entry: Entry): Promise<void> {
+    const line = Buffer.from(`${JSON.stringify(entry)}\n`);
     try {
       await this.#handle.appendFile(line);
     } catch (error) {
@@ -51,7 +55,7 @@ export class Journal {
       throw writeFailure(error, this.#file);
     }
     this.#size += line.length;
-    this.results.push(result);
+    this.entries.push(entry);
   }
 
   async close(): Promise<void> {

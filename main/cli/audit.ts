@@ -9,6 +9,7 @@ import type { Explanation } from '../app/analysis.ts';
 import { audit as auditImages } from '../app/audit.ts';
 import { lockFolder } from '../app/folder-lock.ts';
 import { Journal } from '../app/journal.ts';
+import { parseResult } from '../app/result-schema.ts';
 import type { LibraryImage } from '../app/library.ts';
 import { overlayPicture, pngOf } from '../app/pictures.ts';
 import { checkWritable, writeFilesAtomically } from '../app/write-files.ts';
@@ -71,7 +72,7 @@ async function auditFolder(
   card: ModelCard,
   { images, refused, foreign }: Scan,
 ): Promise<ExitCode> {
-  const journal = await Journal.open(path.join(command.out, 'results.jsonl'));
+  const journal = await Journal.open(path.join(command.out, 'results.jsonl'), parseResult);
   try {
     const run = await runAudit(command, terminal, session, card, images, journal);
     await writeOutcome(command, session, card, {
@@ -114,7 +115,7 @@ async function runAudit(
   { analysis, models }: Session,
   card: ModelCard,
   images: readonly LibraryImage[],
-  journal: Journal,
+  journal: Journal<ExplanationResult>,
 ): Promise<AuditRun> {
   const progress = createProgress(err);
   const began = performance.now();

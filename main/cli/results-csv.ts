@@ -1,6 +1,6 @@
 /** `results.csv`: the results of an audit as a table; docs/results.md describes its columns. */
 import type { ExplanationResult } from '../../core/contract/result.ts';
-import { type CsvCell, csvRecord } from './csv.ts';
+import { type CsvCell, csvRecord } from '../app/csv.ts';
 
 const COLUMNS: readonly [name: string, cell: (result: ExplanationResult) => CsvCell][] = [
   ['file', ({ image }) => image.file],

@@ -4,7 +4,7 @@ import type { MethodId } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { MetricId } from '../../core/metrics/metrics.ts';
 import type { Value } from '../../core/metrics/subject.ts';
-import { type CsvCell, csvRecord } from '../cli/csv.ts';
+import { type CsvCell, csvRecord } from '../app/csv.ts';
 
 /** An image as it is counted. */
 export interface StudyImage {

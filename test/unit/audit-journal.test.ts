@@ -5,6 +5,7 @@ import type { ExplanationResult } from '../../core/contract/result.ts';
 import { Analysis } from '../../main/app/analysis.ts';
 import { audit } from '../../main/app/audit.ts';
 import { Journal } from '../../main/app/journal.ts';
+import { parseResult } from '../../main/app/result-schema.ts';
 import { resultsCsv } from '../../main/cli/results-csv.ts';
 import { createModelCatalogue } from '../../main/app/models.ts';
 import { EngineClient } from '../../main/engine/client.ts';
@@ -59,26 +60,26 @@ function resultOf(file: string): ExplanationResult {
 describe('a journal', () => {
   test('gives back what was appended, in this run and the next', async () => {
     const file = path.join(folder, 'new', 'results.jsonl');
-    const first = await Journal.open(file);
+    const first = await Journal.open(file, parseResult);
     await first.append(resultOf('a.dcm'));
     await first.append(resultOf('b.dcm'));
     await first.close();
-    const second = await Journal.open(file);
-    expect(second.results).toEqual([resultOf('a.dcm'), resultOf('b.dcm')]);
+    const second = await Journal.open(file, parseResult);
+    expect(second.entries).toEqual([resultOf('a.dcm'), resultOf('b.dcm')]);
     await second.append(resultOf('c.dcm'));
-    expect(second.results.map(({ image }) => image.file)).toEqual(['a.dcm', 'b.dcm', 'c.dcm']);
+    expect(second.entries.map(({ image }) => image.file)).toEqual(['a.dcm', 'b.dcm', 'c.dcm']);
     await second.close();
     expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(4);
   });
 
   test('drops a last line that was cut off, and goes on after the one before it', async () => {
     const file = path.join(folder, 'torn.jsonl');
-    const first = await Journal.open(file);
+    const first = await Journal.open(file, parseResult);
     await first.append(resultOf('a.dcm'));
     await first.close();
     appendFileSync(file, JSON.stringify(resultOf('torn.dcm')).slice(0, 100));
-    const second = await Journal.open(file);
-    expect(second.results.map(({ image }) => image.file)).toEqual(['a.dcm']);
+    const second = await Journal.open(file, parseResult);
+    expect(second.entries.map(({ image }) => image.file)).toEqual(['a.dcm']);
     await second.append(resultOf('b.dcm'));
     await second.close();
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -91,21 +92,23 @@ describe('a journal', () => {
   test('passes over lines that are no results', async () => {
     const file = path.join(folder, 'strange.jsonl');
     writeFileSync(file, `{"image": 1}\nnot JSON\n${JSON.stringify(resultOf('a.dcm'))}\n`);
-    const journal = await Journal.open(file);
-    expect(journal.results).toEqual([resultOf('a.dcm')]);
+    const journal = await Journal.open(file, parseResult);
+    expect(journal.entries).toEqual([resultOf('a.dcm')]);
     await journal.close();
   });
 
   test('says so where it cannot be written', async () => {
     writeFileSync(path.join(folder, 'file'), '');
-    await expect(Journal.open(path.join(folder, 'file', 'results.jsonl'))).rejects.toMatchObject({
-      kind: 'write-failed',
-    });
+    await expect(Journal.open(path.join(folder, 'file', 'results.jsonl'), parseResult)).rejects.toMatchObject(
+      {
+        kind: 'write-failed',
+      },
+    );
   });
 });
 
 test('an audit does not go on with results of another device, and says which they are of', async () => {
-  const journal = await Journal.open(path.join(folder, 'devices', 'results.jsonl'));
+  const journal = await Journal.open(path.join(folder, 'devices', 'results.jsonl'), parseResult);
   const card = { ...shippedCard('pneumonia'), sha256: hash };
   await journal.append(resultOf('a.dcm'));
   const engine = new EngineClient();

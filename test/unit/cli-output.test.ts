@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { csvRecord } from '../../main/cli/csv.ts';
+import { csvRecord } from '../../main/app/csv.ts';
 import { folderNames } from '../../main/cli/explain.ts';
 import { bar, createProgress, duration } from '../../main/cli/progress.ts';
 

@@ -1,0 +1,82 @@
+/** labels.csv: which group each image of a study belongs to. */
+import { PathlightError } from '../../core/contract/errors.ts';
+import { readCsv } from '../app/csv.ts';
+
+/** What a table says of the images of a folder. */
+export interface Labels {
+  /** The image's label; '' where the table gives none. */
+  of: (image: string) => string;
+  /** What does not fit, one sentence each. */
+  notes: string[];
+}
+
+/**
+ * @param text a table with the columns `file` and `label`; others are passed over
+ * @param images names relative to the studied folder; a row's file may be without its ending, or have another
+ * @throws PathlightError `damaged`, or `bad-request` where a column is missing
+ */
+export function readLabels(text: string, images: readonly string[]): Labels {
+  const [header = [], ...records] = readCsv(text);
+  const [fileAt, labelAt] = ['file', 'label'].map((name) => columnOf(header, name));
+  const named = new Map(images.map((image) => [image, image]));
+  const stems = new Map<string, string[]>();
+  for (const image of images) stems.set(stemOf(image), [...(stems.get(stemOf(image)) ?? []), image]);
+
+  const labels = new Map<string, string>();
+  const [unknown, ambiguous, twice, contradictory] = [[], [], [], new Set<string>()] as [
+    string[],
+    string[],
+    string[],
+    Set<string>,
+  ];
+  for (const record of records) {
+    const file = (record[fileAt ?? 0] ?? '').trim().replaceAll('\\', '/');
+    const label = (record[labelAt ?? 0] ?? '').trim();
+    const candidates = named.has(file) ? [file] : (stems.get(stemOf(file)) ?? []);
+    const [image, another] = candidates;
+    if (image === undefined) unknown.push(file);
+    else if (another !== undefined) ambiguous.push(file);
+    else if (!labels.has(image)) labels.set(image, label);
+    else if (labels.get(image) === label) twice.push(image);
+    else contradictory.add(image);
+  }
+  for (const image of contradictory) labels.delete(image);
+  const missing = images.filter((image) => (labels.get(image) ?? '') === '' && !contradictory.has(image));
+  return {
+    of: (image) => labels.get(image) ?? '',
+    notes: [
+      ...note(unknown, 'names of the labels belong to no image', 'name of the labels belongs to no image'),
+      ...note(ambiguous, 'names of the labels fit several images', 'name of the labels fits several images'),
+      ...note(twice, 'images are labelled twice, alike', 'image is labelled twice, alike'),
+      ...note(
+        [...contradictory],
+        'images have two different labels, so neither counts',
+        'image has two different labels, so neither counts',
+      ),
+      ...note(missing, 'images have no label', 'image has no label'),
+    ],
+  };
+}
+
+function columnOf(header: readonly string[], name: string): number {
+  const at = header.findIndex((cell) => cell.trim().toLowerCase() === name);
+  if (at >= 0) return at;
+  throw new PathlightError(
+    'bad-request',
+    `The labels have no column '${name}'`,
+    'Begin the table with a line that names its columns: file,label.',
+  );
+}
+
+/** The name without its ending. */
+export function stemOf(file: string): string {
+  return file.replace(/\.[^./]*$/, '');
+}
+
+/** "3 images have no label: a.dcm, b.dcm, c.dcm" */
+export function note(files: readonly string[], several: string, one: string): string[] {
+  if (files.length === 0) return [];
+  const named = files.slice(0, 5).join(', ');
+  const more = files.length > 5 ? ', …' : '';
+  return [`${files.length} ${files.length === 1 ? one : several}: ${named}${more}`];
+}
