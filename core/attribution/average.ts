@@ -2,7 +2,8 @@
  * A method run again and again on noise, or from several baselines, and what the maps have in common. Keeps two sums, whatever the number
  * of runs.
  */
-import type { AttributionFrame, AttributionStream } from './inquiry.ts';
+import type { AttributionFrame, AttributionStream, IntegralState } from './inquiry.ts';
+import { mean } from './noise.ts';
 
 /**
  * - `mean`: SmoothGrad (Smilkov et al. 2017), and the map over random baselines.
@@ -42,6 +43,7 @@ export async function* averageRuns(
   let expected: number | null = 0;
   let shown: Summary | null = null;
   let evaluations = 0;
+  const integrals: IntegralState[] = [];
   for (let k = 0; k < runs; k++) {
     for await (const frame of start(k)) {
       const progress = {
@@ -57,10 +59,41 @@ export async function* averageRuns(
         expected = expected === null || frame.expectedSum === null ? null : expected + frame.expectedSum;
         shown = summarise(sums, statistic, expected);
         evaluations += frame.evaluations;
+        if (frame.integral !== undefined) integrals.push(frame.integral);
       }
-      yield { ...(shown ?? summarise(addRun(null, frame.map), statistic, null)), ...progress };
+      const summary = shown ?? summarise(addRun(null, frame.map), statistic, null);
+      const integral = combined(integrals, summary) ?? frame.integral;
+      yield { ...summary, ...progress, ...(integral === undefined ? {} : { integral }) };
     }
   }
+}
+
+/** What the complete runs' integrals come to together: converged where all of them are. */
+function combined(
+  integrals: readonly IntegralState[],
+  { gap, expectedSum }: Summary,
+): IntegralState | undefined {
+  if (integrals.length === 0) return undefined;
+  const all = (key: 'fx' | 'fb' | 'gapRelative' | 'gapBound' | 'mapChange'): number[] | null => {
+    const values = integrals.map((integral) => integral[key]);
+    return values.every((value) => value !== null) ? values : null;
+  };
+  const over = (values: number[] | null, summary: (values: number[]) => number): number | null =>
+    values === null ? null : summary(values);
+  return {
+    fx: over(all('fx'), mean),
+    fb: over(all('fb'), mean),
+    gapRelative:
+      gap === null || expectedSum === null || all('gapRelative') === null
+        ? null
+        : Math.abs(gap / expectedSum),
+    // The gap of a mean is no larger than the mean of the gaps.
+    gapBound: expectedSum === null ? null : over(all('gapBound'), mean),
+    mapChange: over(all('mapChange'), (values) => Math.max(...values)),
+    converged: integrals.every(({ converged }) => converged),
+    nodes: Math.max(...integrals.map(({ nodes }) => nodes)),
+    secondsLeft: null,
+  };
 }
 
 /** Welford's recurrence, in place. */

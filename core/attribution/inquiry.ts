@@ -1,8 +1,9 @@
 /** What every method streams, and how it asks the model. */
 import { PathlightError } from '../contract/errors.ts';
 import type { Score } from '../metrics/score.ts';
-import type { DifferentiableModel, Evaluation } from './model.ts';
-import { checkFinite, throwIfCancelled } from './path.ts';
+import type { IntegralFrame } from './integrated-gradients.ts';
+import type { DifferentiableModel, Evaluation, PathPoints, PathSum } from './model.ts';
+import { checkFinite, sumAlong, throwIfCancelled } from './path.ts';
 
 /** A model that may give scores alone, for a fraction of a gradient's cost; where it cannot, a score costs a gradient. */
 export interface ScoringModel extends DifferentiableModel {
@@ -18,6 +19,12 @@ export interface Run {
   /** Whether scores are asked for that nothing but `expectedSum` needs; by default they are. */
   measureSum?: boolean;
 }
+
+/** What an integral that stops by itself says of how far it has come. */
+export type IntegralState = Pick<
+  IntegralFrame,
+  'fx' | 'fb' | 'gapRelative' | 'gapBound' | 'mapChange' | 'converged' | 'nodes' | 'secondsLeft'
+>;
 
 /** The state of a map after one batch. */
 export interface AttributionFrame {
@@ -36,6 +43,8 @@ export interface AttributionFrame {
   final: boolean;
   /** Numbers that the method found on its way, by name: the noise that it chose, say. */
   findings?: Readonly<Record<string, number>>;
+  /** Of a method with a criterion of its own, or one put around it. */
+  integral?: IntegralState;
 }
 
 export type AttributionStream = AsyncGenerator<AttributionFrame, void, undefined>;
@@ -94,6 +103,12 @@ export class Inquiry {
     const evaluation = await this.model.evaluate(points, count);
     checkFinite(evaluation, count, place);
     return evaluation;
+  }
+
+  /** The weighted sum of gradients along a straight path, which the runtime may take by itself. @throws PathlightError as `evaluate` does */
+  async sumAlong(points: PathPoints): Promise<PathSum> {
+    this.count(points.nodes.length);
+    return sumAlong(this.model, points);
   }
 
   /**

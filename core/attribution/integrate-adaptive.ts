@@ -85,10 +85,8 @@ export async function* integrateAdaptively(
         { length: Math.min(batchSize, parts - start) },
         (_, k) => (s + (start + k) / parts) * width,
       );
-      const { gradient } = await evaluateNodes(nodes);
-      for (let i = 0; i < gradient.length; i++) {
-        sum[i % elements] = (sum[i % elements] ?? 0) + (gradient[i] ?? 0);
-      }
+      const { gradient } = await inquiry.sumAlong({ x, baseline, nodes, weights: nodes.map(() => 1) });
+      for (let i = 0; i < elements; i++) sum[i] = (sum[i] ?? 0) + (gradient[i] ?? 0);
       const complete = start + nodes.length === parts;
       if (complete) {
         for (const end of [ends[s], ends[s + 1]]) if (end) add(end, (width / 2) * (1 / parts - 1));

@@ -205,13 +205,15 @@ async function* nested(
   { batchSize, signal }: Run,
 ): AttributionStream {
   const frames = integratedGradients(model, x, baseline, { ...parameters, batchSize }, signal);
-  for await (const { map, gap, fx, fb, evaluations, maxEvaluations, final } of frames) {
+  for await (const { map, gap, fx, fb, evaluations, maxEvaluations, final, ...state } of frames) {
+    const { gapRelative, gapBound, mapChange, converged, nodes, secondsLeft } = state;
+    const integral = { fx, fb, gapRelative, gapBound, mapChange, converged, nodes, secondsLeft };
     const expectedSum = fx === null || fb === null ? null : fx - fb;
     const sum =
       gap === null || expectedSum === null
         ? map.reduce((total, value) => total + value, 0)
         : expectedSum + gap;
-    yield { map, sum, expectedSum, gap, evaluations, maxEvaluations, final };
+    yield { map, sum, expectedSum, gap, evaluations, maxEvaluations, final, integral };
   }
 }
 
@@ -237,8 +239,12 @@ async function* byRegions(
     const { heat } = mapByRegions(map, regions, mode, leastNewPixels(height, width));
     const expectedSum = channels === 1 ? frame.expectedSum : null;
     const sum = heat.reduce((total, value) => total + value, 0);
+    const { integral } = frame;
     yield {
       ...frame,
+      ...(integral === undefined || expectedSum !== null
+        ? {}
+        : { integral: { ...integral, gapRelative: null, gapBound: null } }),
       map: heat,
       sum,
       expectedSum,

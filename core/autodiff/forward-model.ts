@@ -7,17 +7,23 @@ import type { Ends } from './ends.ts';
 import { live, OLDEST_IR } from './gradient-model.ts';
 import { describeObstacles, openModel } from './opening.ts';
 
+export interface ForwardModel {
+  /** The ONNX file itself, or another one of the same input and output. */
+  readonly bytes: Uint8Array;
+  /** How many images a run may take: any number, or just this one. */
+  readonly batch: 'dynamic' | number;
+}
+
 /**
  * @param bytes an ONNX file
- * @returns the file itself, or another one of the same input and output
  * @throws PathlightError as reading and following the model say; what has no gradient may run all the same
  */
-export function buildForwardModel(bytes: Uint8Array, ends: Ends): Uint8Array {
+export function buildForwardModel(bytes: Uint8Array, ends: Ends): ForwardModel {
   const model = readModel(bytes, ends.externalFiles);
   const rewritten = needsRewriting(model, ends);
   try {
     const { graph, obstacles, batch, shape } = openModel(model, ends);
-    if (!rewritten) return bytes;
+    if (!rewritten) return { bytes, batch };
     if (obstacles.length > 0) {
       throw new PathlightError(
         'unsupported',
@@ -32,7 +38,7 @@ export function buildForwardModel(bytes: Uint8Array, ends: Ends): Uint8Array {
       typeName: graph.type(name),
       shape: stated,
     });
-    return writeModel({
+    const written = writeModel({
       irVersion: Math.max(model.irVersion, OLDEST_IR),
       opset: graph.opset,
       graph: {
@@ -42,8 +48,12 @@ export function buildForwardModel(bytes: Uint8Array, ends: Ends): Uint8Array {
         outputs: [declare(ends.output, sizes)],
       },
     });
+    return { bytes: written, batch };
   } catch (error) {
-    if (!rewritten && error instanceof PathlightError && error.kind === 'unsupported') return bytes;
+    if (!rewritten && error instanceof PathlightError && error.kind === 'unsupported') {
+      const [first] = model.graph.inputs.find(({ name }) => name === ends.input)?.shape ?? [];
+      return { bytes, batch: typeof first === 'number' && first > 0 ? first : 1 };
+    }
     throw error;
   }
 }

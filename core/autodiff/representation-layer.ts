@@ -1,4 +1,5 @@
 import { PathlightError } from '../contract/errors.ts';
+import type { ExternalFiles } from '../onnx/external-data.ts';
 import { readModel } from '../onnx/file.ts';
 import { producer } from '../onnx/graph.ts';
 
@@ -11,8 +12,12 @@ const linear: ReadonlySet<string> = new Set(['Gemm', 'MatMul']);
  * @returns the value's name, for `Ends.output`
  * @throws PathlightError `unsupported` where the output does not come from a linear layer
  */
-export function representationLayer(model: Uint8Array, output: string): string {
-  const { nodes, constants } = readModel(model).graph;
+export function representationLayer(
+  model: Uint8Array,
+  output: string,
+  externalFiles?: ExternalFiles,
+): string {
+  const { nodes, constants } = readModel(model, externalFiles).graph;
   const passed = new Set<string>();
   for (let value = output; !passed.has(value);) {
     passed.add(value);

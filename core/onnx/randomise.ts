@@ -4,6 +4,7 @@
  */
 import { PathlightError } from '../contract/errors.ts';
 import { randomSource } from '../metrics/random.ts';
+import type { ExternalFiles } from './external-data.ts';
 import { readModel, writeModel } from './file.ts';
 import { type Node, nodeName, reads, topologicalOrder } from './graph.ts';
 import { isFloat, type Tensor, tensor } from './tensor.ts';
@@ -53,10 +54,15 @@ const movements: ReadonlySet<string> = new Set([
  * element stays as it is. A tensor that several layers share is permuted for each of them by itself. One stream of random numbers runs
  * through all layers: two layers of one shape are not permuted alike. Weights inside the branches of If and Loop are left alone.
  * @param model an ONNX file
+ * @param externalFiles beside it, in which it keeps weights; those that are written hold theirs inside
  * @throws PathlightError `unsupported`: no layer with weights; as `readModel`
  */
-export function* randomisedModels(model: Uint8Array, seed = 1): Generator<RandomisedModel, void> {
-  const { graph, ...versions } = readModel(model);
+export function* randomisedModels(
+  model: Uint8Array,
+  seed = 1,
+  externalFiles?: ExternalFiles,
+): Generator<RandomisedModel, void> {
+  const { graph, ...versions } = readModel(model, externalFiles);
   const ordered = topologicalOrder(graph);
   const makers = new Map(ordered.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const parameterAt = (name: string): Parameter | undefined => {

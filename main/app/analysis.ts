@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { blurSigma, makeBaseline } from '../../core/attribution/baselines.ts';
+import { blurSigma } from '../../core/attribution/baselines.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { AgreementHeader, AssessmentHeader, Frame, MapHeader } from '../../core/contract/calls.ts';
 import { type DeviceInfo, type Provider, PROVIDERS } from '../../core/contract/device.ts';
@@ -22,7 +22,7 @@ import { resizeTriangle } from '../../core/imaging/resample.ts';
 import { type Agreement, agreementOf } from '../../core/metrics/agreement.ts';
 import { flagsOf } from '../../core/metrics/flags.ts';
 import { lungCheck } from '../../core/metrics/lung-check.ts';
-import type { Engine } from '../engine/engine.ts';
+import { type Engine, mapsOf } from '../engine/engine.ts';
 import type { ResultKey, ResultStore } from '../store/results.ts';
 import { ByteCache, MemoCache } from './byte-cache.ts';
 import { createImages, type FrameOf, type Images } from './images.ts';
@@ -245,6 +245,7 @@ export class Analysis {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Frame<MapHeader>, Integral, undefined> {
     const { model, input, target, parameters, request, device } = prepared;
+    const { gapTolerance, mapTolerance, maxEvaluations } = parameters;
     const { channels, height, width } = model.card.input;
     // TensorFlow.js has chosen by itself.
     const provider = PROVIDERS.find((each) => each === device.provider);
@@ -252,18 +253,31 @@ export class Analysis {
       model: model.engine,
       ...(provider === undefined ? {} : { provider }),
       x: input,
-      baseline: makeBaseline(request.baseline, input, model.card.input),
+      input: model.card.input,
       target: target.index,
       scalar: request.scalar,
-      gapTolerance: parameters.gapTolerance,
-      mapTolerance: parameters.mapTolerance,
-      maxEvaluations: parameters.maxEvaluations,
+      method: {
+        id: 'integrated-gradients' as const,
+        parameters: { gapTolerance, mapTolerance, maxEvaluations },
+      },
+      baseline: { id: request.baseline, parameters: {} },
     };
-    for await (const { map, notes, batch, ...state } of this.#engine.explain(job, signal)) {
+    for await (const { map, notes, batch, ...frame } of mapsOf(this.#engine.attribute(job, signal))) {
+      const { evaluations, final, seconds, secondsLeft } = frame;
+      const convergence = convergenceOf({ ...frame, converged: frame.converged ?? false });
+      const nodes = frame.nodes ?? evaluations;
+      const state = {
+        ...convergence,
+        nodes,
+        maxEvaluations: frame.maxEvaluations,
+        final,
+        seconds,
+        secondsLeft,
+      };
       const summed = sumChannels(map, channels);
       yield { header: { type: 'map', baseline: request.baseline, height, width, ...state }, data: summed };
       if (!state.final) continue;
-      const integral = { ...convergenceOf(state), map: summed, seconds: state.seconds, notes, batch };
+      const integral = { ...convergence, map: summed, seconds, notes, batch };
       this.#keep(prepared, integral);
       return integral;
     }

@@ -31,15 +31,16 @@ export function usualBatch(graph: Graph): number {
 
 /**
  * Times batches within the memory budget, each warm, and takes the smallest of those that are as good as the best.
- * @param ends of any path of the model
+ * @param x [elements] any image
  */
 export async function measureBatch(
   model: DifferentiableModel,
   graph: Graph,
-  { x, baseline }: { x: Float32Array; baseline: Float32Array },
+  x: Float32Array,
 ): Promise<number> {
   const allowed = candidates.filter((batch) => batch <= largestBatch(graph));
   if (allowed.length < 2 || graph.batch !== 'dynamic') return largestBatch(graph);
+  const baseline = new Float32Array(x.length);
   const times: { batch: number; time: number }[] = [];
   for (const batch of allowed) {
     const nodes = Array.from({ length: batch }, (_, k) => (k + 0.5) / batch);

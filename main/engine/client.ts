@@ -2,10 +2,10 @@ import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/devi
 import { fromErrorReport, PathlightError } from '../../core/contract/errors.ts';
 import type { EngineProcess } from '../app/app-interface.ts';
 import type {
+  AttributionEvent,
+  AttributionJob,
   Engine,
-  EngineMap,
   EngineModel,
-  ExplainJob,
   GradientMeasurement,
   ModelSupport,
 } from './engine.ts';
@@ -17,7 +17,7 @@ import { forkEngine } from './spawn.ts';
 const framesHeld = 4;
 
 interface Pending {
-  item(frame: EngineMap): void;
+  item(event: AttributionEvent): void;
   answer(value: EngineAnswers[EngineCall]): void;
   fail(error: Error): void;
 }
@@ -53,8 +53,8 @@ export class EngineClient implements Engine {
     return this.#call({ call: 'probe', provider });
   }
 
-  async run(model: EngineModel, input: Float32Array): Promise<Float32Array> {
-    return this.#call({ call: 'run', model, input });
+  async run(model: EngineModel, points: Float32Array, count = 1): Promise<Float32Array> {
+    return this.#call({ call: 'run', model, points, count });
   }
 
   async check(subject: string | EngineModel): Promise<ModelSupport> {
@@ -65,14 +65,17 @@ export class EngineClient implements Engine {
     return this.#call({ call: 'measure', file, provider });
   }
 
-  async *explain(job: ExplainJob, signal?: AbortSignal): AsyncGenerator<EngineMap, void, undefined> {
+  async *attribute(
+    job: AttributionJob,
+    signal?: AbortSignal,
+  ): AsyncGenerator<AttributionEvent, void, undefined> {
     const cancelled = new PathlightError('cancelled', 'Cancelled');
     if (signal?.aborted === true) throw cancelled;
-    const frames = new FrameQueue<EngineMap>(framesHeld);
+    const frames = new FrameQueue<AttributionEvent>(framesHeld);
     const id = this.#request(
-      { call: 'explain', job, prepared: this.#prepared },
+      { call: 'attribute', job, prepared: this.#prepared },
       {
-        item: (frame) => frames.push(frame),
+        item: (event) => frames.push(event),
         answer: () => frames.end(),
         fail: (error) => frames.end(error),
       },
@@ -96,7 +99,7 @@ export class EngineClient implements Engine {
     await ended;
   }
 
-  #call<C extends Exclude<EngineCall, 'explain'>>(
+  #call<C extends Exclude<EngineCall, 'attribute'>>(
     request: EngineRequest & { call: C },
   ): Promise<EngineAnswers[C]> {
     return new Promise((resolve, reject) => {

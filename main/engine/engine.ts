@@ -1,5 +1,9 @@
 /** What the rest of main asks of the engine process. */
-import type { IntegralFrame } from '../../core/attribution/integrated-gradients.ts';
+import type { Baseline, BaselineId } from '../../core/attribution/baseline-kinds.ts';
+import type { BaselineInput } from '../../core/attribution/baselines.ts';
+import type { Choice } from '../../core/attribution/choices.ts';
+import type { AttributionFrame } from '../../core/attribution/inquiry.ts';
+import type { MethodId } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { HeldInput, ModelSupport as GraphSupport } from '../../core/autodiff/index.ts';
 import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
@@ -21,29 +25,83 @@ export interface EngineModel {
   /** Values of its further inputs, by name. */
   heldInputs?: Readonly<Record<string, HeldInput>>;
   output: { name: string; activation: 'softmax' | 'sigmoid' | 'none' };
+  /** The value inside the model that stands for what it makes of an image; by default the last linear layer's input. */
+  representation?: string;
 }
 
-export interface ExplainJob {
+/** Cascading randomisation: how many of a model's layers, from the last on, have their weights permuted (core/onnx/randomise.ts). */
+export interface RandomisedLayers {
+  layers: number;
+  seed: number;
+}
+
+export interface AttributionJob {
   model: EngineModel;
   /** By default the CPU. */
   provider?: Provider;
-  /** Model input and baseline, each [elements], in the model's input units. */
+  /** [elements] the image, in the model's input units. */
   x: Float32Array;
-  baseline: Float32Array;
+  /** What the model takes. */
+  input: BaselineInput;
   /** Index of the explained label. */
   target: number;
   scalar: Scalar;
-  gapTolerance: number;
-  mapTolerance: number;
-  maxEvaluations: number;
+  method: Choice<MethodId>;
+  /** null: the method needs none. What a method does not need is not made. */
+  baseline: Choice<BaselineId> | null;
+  /** [elements] each: a cohort, or images of another kind. */
+  references?: readonly Float32Array[];
+  /** [elements] the user's own baseline. */
+  image?: Float32Array;
+  /** Whether scores are asked for that only the expected sum needs; by default they are. */
+  measureSum?: boolean;
+  /** Explains the model with the weights of its last layers drawn anew; nothing of it is kept. */
+  randomised?: RandomisedLayers;
 }
 
-/** After every batch. `map` is [elements], signed. */
-export interface EngineMap extends IntegralFrame {
+/** A map after a batch. Of a method without a criterion or ends of its own, what belongs to those is null. */
+export interface EngineAttribution extends Required<Omit<AttributionFrame, 'integral'>> {
+  type: 'map';
+  /** f(image) and f(baseline), of a path between them; of several baselines their means. */
+  fx: number | null;
+  fb: number | null;
+  gapRelative: number | null;
+  gapBound: number | null;
+  mapChange: number | null;
+  /** Of several runs: whether all of them have converged. */
+  converged: boolean | null;
+  nodes: number | null;
+  /** Since the job began, baselines included. */
+  seconds: number;
+  /** null before there is a basis for an estimate. */
+  secondsLeft: number | null;
   /** What readers of the results should know of how the model was read: one sentence each. */
   notes: readonly string[];
   /** Points evaluated together: the last bits of the map depend on it. */
   batch: number;
+  /** Gradients that were taken to make the baselines; not among `evaluations`. */
+  baselineEvaluations: number;
+  /** With the final map: the baselines, none where the method needs none. */
+  baselines: readonly Baseline[] | null;
+  /** How far apart the maps of several runs are (over baselines, noise or references), or null of a single one. */
+  spread: {
+    runs: number;
+    /** Root mean square distance of a run's map from the mean, as a share of the mean's norm; null where that is 0. */
+    share: number | null;
+    /** [elements] standard deviation over the runs; with the final map. */
+    deviation: Float32Array | null;
+  } | null;
+}
+
+/** How far the baselines have come, where they take gradients, then the maps. */
+export type AttributionEvent =
+  { type: 'progress'; evaluations: number; maxEvaluations: number } | EngineAttribution;
+
+/** The maps alone. */
+export async function* mapsOf(
+  events: AsyncIterable<AttributionEvent>,
+): AsyncGenerator<EngineAttribution, void, undefined> {
+  for await (const event of events) if (event.type === 'map') yield event;
 }
 
 /** `pathlight model check`. */
@@ -76,10 +134,18 @@ export interface Engine {
   device(provider?: Provider, model?: EngineModel | null): Promise<DeviceInfo>;
   /** Tries a device on the fixture. May take the process down: for one that is thrown away. */
   probe(provider: Provider): Promise<DeviceOffer>;
-  /** Runs the model once, on the CPU. @returns its named output, raw */
-  run(model: EngineModel, input: Float32Array): Promise<Float32Array>;
-  /** Integrated Gradients; the last item has `final: true`. Aborting stops it between two batches. */
-  explain(job: ExplainJob, signal?: AbortSignal): AsyncIterableIterator<EngineMap>;
+  /**
+   * Runs the model on the CPU, in batches.
+   * @param points [count, elements], in the model's input units
+   * @param count by default 1
+   * @returns [count, labels] its named output, raw
+   */
+  run(model: EngineModel, points: Float32Array, count?: number): Promise<Float32Array>;
+  /**
+   * Explains by any method from any baseline (docs/methods.md); the last item has `final: true`. Scores are the forward model's, on the
+   * CPU. Aborting stops it between two batches.
+   */
+  attribute(job: AttributionJob, signal?: AbortSignal): AsyncIterableIterator<AttributionEvent>;
   /** @param subject path of a model's file or folder, or a model with its card, whose ends and further inputs are then taken */
   check(subject: string | EngineModel): Promise<ModelSupport>;
   /** Runs gradients of an ONNX file that can be explained: for a process that is thrown away, whose peak memory it is. */

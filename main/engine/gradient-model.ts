@@ -3,13 +3,8 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DifferentiableModel, Evaluation, PathPoints, PathSum } from '../../core/attribution/model.ts';
 import type { GradientModel, PathNames } from '../../core/autodiff/index.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
+import { betweenBatches } from './between-batches.ts';
 import { floats, runSession } from './sessions.ts';
-
-/**
- * The time between two batches in which requests that have come in are read and answered. A mere turn of the event loop would not do:
- * an image is longer than a pipe's buffer, so it arrives in pieces.
- */
-const pauseMilliseconds = 2;
 
 /**
  * @param target index of the explained value of the model's output, or the sum over all of them
@@ -33,7 +28,7 @@ export function differentiableModel(
     batch: number,
     outputs: string[],
   ): Promise<InferenceSession.ReturnType> => {
-    await new Promise((resolve) => setTimeout(resolve, pauseMilliseconds));
+    await betweenBatches();
     const seed = new Float32Array(batch * labels).fill(target === 'all' ? 1 : 0);
     if (target !== 'all') for (let k = 0; k < batch; k++) seed[k * labels + target] = 1;
     return runSession(

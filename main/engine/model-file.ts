@@ -106,13 +106,16 @@ export async function readExternalFiles(file: string, bytes: Uint8Array): Promis
   return files;
 }
 
+export interface CheckedModel {
+  bytes: Uint8Array;
+  ends: Ends & { inputShape: readonly number[] };
+}
+
 /**
  * Reads a model that was checked against its card before, with the files beside it, and makes sure that all are still the same.
  * @throws PathlightError `not-found`, `too-large`, `unsupported`; `model-refused` where a file has changed, or the card does not name it
  */
-export async function readCheckedModel(
-  model: EngineModel,
-): Promise<{ bytes: Uint8Array; ends: Ends & { inputShape: readonly number[] } }> {
+export async function readCheckedModel(model: EngineModel): Promise<CheckedModel> {
   const bytes = await readCheckedFile(model.file, model.sha256);
   const externalFiles = await readExternalFiles(model.file, bytes);
   for (const [name, content] of externalFiles) {

@@ -10,13 +10,14 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
-import type { Scalar } from '../../core/attribution/model.ts';
 import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
+import type { Objective } from '../../core/autodiff/objective.ts';
 import type { DeviceInfo } from '../../core/contract/device.ts';
 import { codeIdentity } from '../app/root.ts';
 import { writeFilesAtomically } from '../app/write-files.ts';
-import type { EngineModel } from './engine.ts';
+import type { EngineModel, RandomisedLayers } from './engine.ts';
 import { readCheckedModel } from './model-file.ts';
+import { randomisedLayers } from './randomised.ts';
 
 export type GraphDescription = Omit<GradientModel, 'bytes'>;
 
@@ -68,29 +69,33 @@ export interface Keeping {
   readonly folder: string | null;
   /** The graph and its best batch are for this one. */
   readonly device: Omit<DeviceInfo, 'selfTest'>;
+  /** Of a model that no longer is the one of the file, nothing is kept. */
+  readonly randomised?: RandomisedLayers | undefined;
 }
 
 /**
- * The gradient graph of a model, with a path inside, from the folder or made anew and put there.
- * @throws PathlightError as `readCheckedModel` and `buildGradientModel` say
+ * The gradient graph of a model, that of a score with a path inside, from the folder or made anew and put there.
+ * @throws PathlightError as `readCheckedModel`, `randomisedLayers` and `buildGradientModel` say
  */
 export async function prepareGraph(
   model: EngineModel,
-  objective: Scalar,
-  { folder, device }: Keeping,
+  objective: Objective,
+  { folder, device, randomised }: Keeping,
 ): Promise<PreparedGraph> {
-  const kept = folder === null ? null : new Shelf(folder, keyOf(model, objective, device));
+  const kept =
+    folder === null || randomised !== undefined ? null : new Shelf(folder, keyOf(model, objective, device));
   const found = await kept?.read();
   // The model itself is read either way, for it must still be the one that its card describes.
-  const { bytes, ends } = await readCheckedModel(model);
+  const file = await readCheckedModel(model);
   if (kept !== null && found != null) return kept.graph(found);
 
+  const { bytes, ends } = randomised === undefined ? file : randomisedLayers(file, randomised);
   const { bytes: source, ...graph } = buildGradientModel(bytes, {
     ...ends,
     objective,
     activation: model.output.activation,
     kernels: device.provider === 'cpu' ? 'cpu' : 'gpu',
-    path: true,
+    path: objective !== 'negative-entropy' && objective !== 'distance',
   });
   if (kept !== null) {
     const written = await kept.write(graph, source);
@@ -103,7 +108,7 @@ export async function prepareGraph(
 }
 
 /** Everything on which the graph and the best batch depend: the model, the code that differentiates it, the machine. */
-function keyOf(model: EngineModel, objective: Scalar, device: Keeping['device']): string {
+function keyOf(model: EngineModel, objective: Objective, device: Keeping['device']): string {
   // Whatever it is called and wherever it lies.
   const own = { ...model, id: '', file: '' };
   return createHash('sha256')

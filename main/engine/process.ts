@@ -3,37 +3,25 @@
  * between two batches it answers what has come in, so that a score waits for a batch at most. A model that crashes the runtime
  * or eats the memory takes this process down, and nothing else.
  */
-import { type InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
-import { differenceFloor } from '../../core/attribution/convergence.ts';
-import { integratedGradients } from '../../core/attribution/integrated-gradients.ts';
-import type { DifferentiableModel } from '../../core/attribution/model.ts';
-import { buildForwardModel, type Ends, type GradientOptions } from '../../core/autodiff/index.ts';
+import { listSupportedBackends } from 'onnxruntime-node';
+import { throwIfCancelled } from '../../core/attribution/path.ts';
 import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
+import { attribute, type Seams, seamsFor } from './attribute.ts';
 import { checkModel } from './check-model.ts';
-import type { EngineModel, ExplainJob, ModelSupport } from './engine.ts';
-import { measureBatch, usualBatch } from './batch.ts';
-import { differentiableModel } from './gradient-model.ts';
+import type { AttributionJob, EngineModel, ModelSupport } from './engine.ts';
 import { measureGradient } from './measure-gradient.ts';
 import { readCheckedModel } from './model-file.ts';
-import { type GraphDescription, prepareGraph } from './prepared-graphs.ts';
+import { checkSize, keyOf, runOnnx, withOnnxModel } from './onnx-models.ts';
 import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
 import { refusal, selfTest } from './self-test.ts';
 import { fixtureModel, fixtureOptions } from './self-test-fixture.ts';
-import { describeDevice, floats, openSession, runSession, Sessions } from './sessions.ts';
+import { describeDevice } from './sessions.ts';
 import { modelJsonAt } from './tfjs/model-folder.ts';
 import type * as tfjsModels from './tfjs/models.ts';
 
-interface Gradients {
-  session: InferenceSession;
-  graph: GraphDescription;
-  batchSize: number;
-}
+type AttributeRequest = EngineRequest & { call: 'attribute' };
 
-type ExplainRequest = EngineRequest & { call: 'explain' };
-
-const forward = new Sessions<InferenceSession>(4, (session) => session.release());
-const gradients = new Sessions<Gradients>(2, ({ session }) => session.release());
 /** One cancellation for each explanation that runs or waits. */
 const cancellations = new Map<number, AbortController>();
 /** Explanations run one after the other: each alone needs the memory of a batch. */
@@ -46,17 +34,17 @@ function answerTo(request: EngineRequest, id: number): Promise<EngineAnswers[Eng
     case 'probe':
       return probe(request.provider);
     case 'run':
-      return run(request.model, request.input);
+      return run(request.model, request.points, request.count);
     case 'measure':
       return measureGradient(request.file, request.provider);
     case 'check':
       return check(request.subject);
-    case 'explain':
-      return explainInTurn(request, id);
+    case 'attribute':
+      return attributeInTurn(request, id);
   }
 }
 
-async function explainInTurn({ job, prepared }: ExplainRequest, id: number): Promise<undefined> {
+async function attributeInTurn({ job, prepared }: AttributeRequest, id: number): Promise<undefined> {
   const cancellation = new AbortController();
   cancellations.set(id, cancellation);
   const turn = lastExplanation.then(() => explain(job, prepared, id, cancellation.signal));
@@ -80,17 +68,10 @@ async function check(subject: string | EngineModel): Promise<ModelSupport> {
   return modelJson === undefined ? checkModel(subject) : (await tfjs()).checkTfjsModel(modelJson);
 }
 
-async function run(model: EngineModel, input: Float32Array): Promise<Float32Array> {
-  checkSize(model, input);
-  if (isTfjs(model)) return (await tfjs()).withModel(model, (opened) => opened.run(input));
-  const open = async (): Promise<InferenceSession> => {
-    const { bytes, ends } = await readCheckedModel(model);
-    return openSession(buildForwardModel(bytes, ends), `model ${model.id}`);
-  };
-  return forward.use(keyOf(model), open, async (session) => {
-    const feeds = { [model.input.name]: new Tensor('float32', input, [1, ...model.input.shape]) };
-    return floats(await runSession(session, feeds, [model.output.name]), model.output.name);
-  });
+async function run(model: EngineModel, points: Float32Array, count: number): Promise<Float32Array> {
+  checkSize(model, points, count);
+  if (!isTfjs(model)) return runOnnx(model, points, count);
+  return (await tfjs()).runTfjs(model, points, count);
 }
 
 /** Once a device and model for the life of this process. */
@@ -118,7 +99,7 @@ async function device(provider: Provider, model: EngineModel | null): Promise<De
 async function selfTestOf(provider: Provider, model: EngineModel): Promise<SelfTest> {
   const { bytes, ends } = await readCheckedModel(model);
   // By the logit: a probability that has come to 0 or 1 has no gradient to compare.
-  return selfTest(provider, bytes, gradientOptions(model, ends, 'logit'));
+  return selfTest(provider, bytes, { ...ends, objective: 'logit', activation: model.output.activation });
 }
 
 async function probe(provider: Provider): Promise<DeviceOffer> {
@@ -167,82 +148,22 @@ function nameOf({ provider, name }: Omit<DeviceInfo, 'selfTest'>): string {
   return name === '' ? provider : `${provider} (${name})`;
 }
 
-function gradientOptions(model: EngineModel, ends: Ends, objective: ExplainJob['scalar']): GradientOptions {
-  return { ...ends, objective, activation: model.output.activation };
-}
-
 async function explain(
-  job: ExplainJob,
+  job: AttributionJob,
   folder: string | null,
   id: number,
   signal: AbortSignal,
 ): Promise<void> {
   const { model, provider = 'cpu' } = job;
-  checkSize(model, job.x);
+  checkSize(model, job.x, 1);
+  const needs = seamsFor(job);
   await device(provider, model);
-  if (signal.aborted) throw new PathlightError('cancelled', 'Cancelled');
-  if (isTfjs(model)) {
-    return (await tfjs()).withModel(model, (opened) =>
-      integrate(opened.differentiable(job.target, job.scalar), 1, [], job, id, signal),
-    );
-  }
-  await gradients.use(
-    `${provider} ${keyOf(model)} ${job.scalar}`,
-    () => openGradients(job, provider, folder),
-    async ({ session, graph, batchSize }) => {
-      const differentiable = differentiableModel(session, graph, job.target);
-      await integrate(differentiable, batchSize, graph.notes, job, id, signal);
-    },
-  );
-}
-
-async function openGradients(job: ExplainJob, provider: Provider, folder: string | null): Promise<Gradients> {
-  const { model, scalar, target } = job;
-  const { graph, source, batch, keepBatch } = await prepareGraph(model, scalar, {
-    folder,
-    device: await describeDevice(provider),
-  });
-  const session = await openSession(source, `the gradient graph of model ${model.id}`, { provider });
-  if (folder === null || batch !== null) return { session, graph, batchSize: batch ?? usualBatch(graph) };
-  const measured = await measureBatch(differentiableModel(session, graph, target), graph, job);
-  await keepBatch(measured);
-  return { session, graph, batchSize: measured };
-}
-
-/** Sends the map after every batch. */
-async function integrate(
-  model: DifferentiableModel,
-  batchSize: number,
-  notes: readonly string[],
-  { x, baseline, scalar, gapTolerance, mapTolerance, maxEvaluations }: ExplainJob,
-  id: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const options = {
-    gapTolerance,
-    mapTolerance,
-    differenceFloor: differenceFloor(scalar),
-    maxEvaluations,
-    batchSize,
+  throwIfCancelled(signal);
+  const stream = async (seams: Seams): Promise<void> => {
+    for await (const item of attribute(job, seams, signal)) post({ id, item });
   };
-  for await (const item of integratedGradients(model, x, baseline, options, signal)) {
-    post({ id, item: { ...item, notes, batch: batchSize } });
-  }
-}
-
-function keyOf(model: EngineModel): string {
-  const { sha256, externalData, input, output, heldInputs } = model;
-  return JSON.stringify([sha256, externalData, input, output, heldInputs]);
-}
-
-function checkSize(model: EngineModel, input: Float32Array): void {
-  const elements = model.input.shape.reduce((product, size) => product * size, 1);
-  if (input.length !== elements) {
-    throw new PathlightError(
-      'bad-request',
-      `Model ${model.id} takes ${model.input.shape.join(' x ')} values, not ${input.length}.`,
-    );
-  }
+  if (isTfjs(model)) return (await tfjs()).withSeams(job, needs, stream);
+  return withOnnxModel(job, needs, folder, stream);
 }
 
 /** Electron's utility process has a port; a forked Node process has the channel to its parent. */

@@ -1,23 +1,29 @@
 /** The messages between the engine's client and its process: structured clones, one reply or stream for each request. */
 import type { ErrorReport } from '../../core/contract/errors.ts';
 import type { DeviceInfo, DeviceOffer, Provider } from '../../core/contract/device.ts';
-import type { EngineMap, EngineModel, ExplainJob, GradientMeasurement, ModelSupport } from './engine.ts';
+import type {
+  AttributionEvent,
+  AttributionJob,
+  EngineModel,
+  GradientMeasurement,
+  ModelSupport,
+} from './engine.ts';
 
 export type EngineRequest =
   | { call: 'device'; provider: Provider; model: EngineModel | null }
   | { call: 'probe'; provider: Provider }
-  | { call: 'run'; model: EngineModel; input: Float32Array }
+  | { call: 'run'; model: EngineModel; points: Float32Array; count: number }
   /** `prepared`: the folder of prepared gradient graphs, or null. */
-  | { call: 'explain'; job: ExplainJob; prepared: string | null }
+  | { call: 'attribute'; job: AttributionJob; prepared: string | null }
   | { call: 'check'; subject: string | EngineModel }
   | { call: 'measure'; file: string; provider: Provider };
 
-/** What each call answers; `explain` answers with items, then with an end without a value. */
+/** What each call answers; `attribute` answers with items, then with an end without a value. */
 export interface EngineAnswers {
   device: DeviceInfo;
   probe: DeviceOffer;
   run: Float32Array;
-  explain: undefined;
+  attribute: undefined;
   check: ModelSupport;
   measure: GradientMeasurement;
 }
@@ -28,6 +34,6 @@ export type EngineCall = EngineRequest['call'];
 export type ToEngine = { id: number; request: EngineRequest } | { cancel: number };
 
 export type FromEngine =
-  | { id: number; item: EngineMap }
+  | { id: number; item: AttributionEvent }
   | { id: number; answer: EngineAnswers[EngineCall] }
   | { id: number; error: ErrorReport };

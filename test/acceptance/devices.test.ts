@@ -6,8 +6,15 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import { Devices } from '../../main/engine/devices.ts';
-import type { EngineMap, EngineModel, ExplainJob } from '../../main/engine/engine.ts';
+import {
+  type AttributionJob,
+  type EngineAttribution,
+  type EngineModel,
+  mapsOf,
+} from '../../main/engine/engine.ts';
 import { engineEntry, forkEngine } from '../../main/engine/spawn.ts';
+import { distance } from '../support/distance.ts';
+import { integralJob } from '../support/integral-job.ts';
 import { declaration, modelBytes, node } from '../support/onnx-models.ts';
 import { elementCount, tensor, type Tensor } from '../../core/onnx/tensor.ts';
 import { softwareGpu } from '../support/software-gpu.ts';
@@ -60,7 +67,7 @@ const tiny = modelOf(
   [1, 8, 8],
   { input: 'image', output: 'logits' },
 );
-const job: ExplainJob = {
+const job = integralJob({
   model: tiny,
   x: normalNumbers(8 * 8, random),
   baseline: new Float32Array(8 * 8),
@@ -69,18 +76,12 @@ const job: ExplainJob = {
   gapTolerance: 0,
   mapTolerance: 0,
   maxEvaluations: 5,
-};
+});
 
-async function finalMap(engine: EngineClient, wanted: ExplainJob): Promise<EngineMap> {
-  const last = (await Array.fromAsync(engine.explain(wanted))).at(-1);
+async function finalMap(engine: EngineClient, wanted: AttributionJob): Promise<EngineAttribution> {
+  const last = (await Array.fromAsync(mapsOf(engine.attribute(wanted)))).at(-1);
   if (last === undefined) throw new Error('no map came');
   return last;
-}
-
-/** |b - a| / |a| */
-function distance(a: Float32Array, b: Float32Array): number {
-  const size = (values: Float32Array): number => Math.hypot(...values);
-  return size(a.map((value, at) => value - (b[at] ?? NaN))) / size(a);
 }
 
 const cpu = new EngineClient();
@@ -135,7 +136,8 @@ describe.skipIf(softwareGpu === null)('WebGPU in software', () => {
     });
     const grouped = modelOf('grouped', bytes, [12, 4, 4], { input: 'x', output: 'y' });
     const x = normalNumbers(12 * 16, randomSource(6));
-    const wanted: ExplainJob = { ...job, model: grouped, x, baseline: new Float32Array(x.length) };
+    const ends = { x, baseline: new Float32Array(x.length), target: 1, scalar: 'logit' as const };
+    const wanted = integralJob({ model: grouped, ...ends, maxEvaluations: 5 });
     const outcome = await finalMap(engine, { ...wanted, provider: 'webgpu' }).catch(
       (error: unknown) => error,
     );
@@ -147,7 +149,9 @@ describe.skipIf(softwareGpu === null)('WebGPU in software', () => {
         ) as string,
       });
     } else {
-      expect(distance((await finalMap(cpu, wanted)).map, (outcome as EngineMap).map)).toBeLessThan(1e-3);
+      expect(distance((await finalMap(cpu, wanted)).map, (outcome as EngineAttribution).map)).toBeLessThan(
+        1e-3,
+      );
     }
   });
 });
@@ -182,7 +186,7 @@ describe('a device with a wrong kernel', () => {
         /for model tiny: they differ by [\d.]+ % .*where they agree best by [\d.]+ % \(at most 0\.1 %\)/,
       ) as string,
     };
-    await expect(engine.explain({ ...job, provider: 'webgpu' }).next()).rejects.toMatchObject(refused);
+    await expect(engine.attribute({ ...job, provider: 'webgpu' }).next()).rejects.toMatchObject(refused);
     await expect(engine.device('webgpu', tiny)).rejects.toMatchObject(refused);
     expect((await finalMap(engine, job)).final).toBe(true);
   });

@@ -7,7 +7,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { EngineClient } from '../../main/engine/client.ts';
+import { mapsOf } from '../../main/engine/engine.ts';
 import { resnet50, vitB16 } from '../support/classifiers.ts';
+import { integralJob } from '../support/integral-job.ts';
 import { seededRandom } from '../support/onnx-random.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -43,10 +45,10 @@ test.each(classifiers)('$id explains, complete within 1 %', async ({ id, shape, 
 
   const logits = await engine.run(model, x);
   const lowest = logits.indexOf(Math.min(...logits));
-  const job = { model, x, baseline, target: lowest, scalar: 'logit' as const };
-  const limits = { gapTolerance: 0.01, mapTolerance: 0.1, maxEvaluations: 129 };
+  const limits = { mapTolerance: 0.1, maxEvaluations: 129 };
+  const job = integralJob({ model, x, baseline, target: lowest, scalar: 'logit', ...limits });
   let last;
-  for await (const frame of engine.explain({ ...job, ...limits })) last = frame;
+  for await (const frame of mapsOf(engine.attribute(job))) last = frame;
 
   expect(last?.converged).toBe(true);
   expect(last?.fx).toBeCloseTo(logits[lowest] ?? NaN, 4);

@@ -10,9 +10,11 @@ import { displayValues } from '../../core/imaging/grayscale.ts';
 import { modelInput } from '../../core/imaging/model-input.ts';
 import { readFrame } from '../../main/dicom/read.ts';
 import { EngineClient } from '../../main/engine/client.ts';
+import { mapsOf } from '../../main/engine/engine.ts';
 import { differentiableModel } from '../../main/engine/gradient-model.ts';
 import { openSession } from '../../main/engine/sessions.ts';
 import { shippedCard, shippedModel } from '../support/engine-models.ts';
+import { integralJob } from '../support/integral-job.ts';
 import { peakMemory } from '../support/process-memory.ts';
 import { machine, summarise } from '../support/timing.ts';
 
@@ -39,9 +41,8 @@ async function explain(): Promise<{ firstMap: number; converged: number; evaluat
   const start = performance.now();
   let firstMap = NaN;
   let evaluations = 0;
-  const job = { model, x, baseline, target: TARGET, scalar: 'logit' as const };
-  const tolerances = { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513 };
-  for await (const map of engine.explain({ ...job, ...tolerances })) {
+  const job = integralJob({ model, x, baseline, target: TARGET, scalar: 'logit' });
+  for await (const map of mapsOf(engine.attribute(job))) {
     if (Number.isNaN(firstMap)) firstMap = performance.now() - start;
     ({ evaluations } = map);
   }

@@ -11,11 +11,12 @@ import path from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { readModel } from '../../core/onnx/file.ts';
 import { EngineClient } from '../../main/engine/client.ts';
-import type { EngineModel } from '../../main/engine/engine.ts';
+import { type EngineModel, mapsOf } from '../../main/engine/engine.ts';
 import { readCheckedModel } from '../../main/engine/model-file.ts';
 import { type PreparedGraph, prepareGraph } from '../../main/engine/prepared-graphs.ts';
 import { describeDevice, openSession } from '../../main/engine/sessions.ts';
 import { resnet50, vitB16 } from '../support/classifiers.ts';
+import { integralJob } from '../support/integral-job.ts';
 import { peakMemory } from '../support/process-memory.ts';
 import { machine, summarise, type Timing } from '../support/timing.ts';
 
@@ -184,8 +185,9 @@ async function memoryOf(model: EngineModel, folder: string): Promise<object> {
   for (let start = 0; start < 2; start++) {
     const engine = new EngineClient(undefined, folder);
     await engine.run(model, x);
-    const job = { model, x, baseline: new Float32Array(elements), target: 0, scalar: 'logit' as const };
-    for await (const map of engine.explain({ ...job, ...tolerances })) if (map.final) break;
+    const ends = { x, baseline: new Float32Array(elements), target: 0, scalar: 'logit' as const };
+    const job = integralJob({ model, ...ends, ...tolerances });
+    for await (const map of mapsOf(engine.attribute(job))) if (map.final) break;
     peaks.push(peakMemory(engine.pid ?? 0));
     await engine.close();
   }

@@ -13,8 +13,9 @@ import { type Writable, writeModel } from '../../core/onnx/file.ts';
 import type { Declaration, Node } from '../../core/onnx/graph.ts';
 import { tensor } from '../../core/onnx/tensor.ts';
 import { EngineClient } from '../../main/engine/client.ts';
-import type { EngineMap, ExplainJob } from '../../main/engine/engine.ts';
+import { type AttributionJob, type EngineAttribution, mapsOf } from '../../main/engine/engine.ts';
 import { shippedModel } from '../support/engine-models.ts';
+import { integralJob } from '../support/integral-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const engine = new EngineClient();
@@ -24,18 +25,19 @@ const folder = temporaryFolder();
 const model = shippedModel('pneumonia');
 /** Smooth noise: any image will do, and this one is in no file. */
 const x = gaussianBlur(normalNumbers(224 * 224, randomSource(1)), 224, 224, 3).map((value) => 5 * value);
-const job: ExplainJob = {
+const job = integralJob({
   model,
   x,
   baseline: makeBaseline('grey', x, { channels: 1, height: 224, width: 224, mean: 0.5, std: 0.25 }),
   target: 1,
   scalar: 'logit',
-  gapTolerance: 0.01,
-  mapTolerance: 0.05,
   maxEvaluations: 9,
-};
+});
+const integral = (parameters: Record<string, number>): Pick<AttributionJob, 'method'> => ({
+  method: { id: 'integrated-gradients', parameters },
+});
 /** Goes on until it is stopped. */
-const endless: ExplainJob = { ...job, gapTolerance: 0, maxEvaluations: 513 };
+const endless: AttributionJob = { ...job, ...integral({ gapTolerance: 0 }) };
 
 describe('the engine', () => {
   test('names the device, with its threads', async () => {
@@ -54,7 +56,7 @@ describe('the engine', () => {
   });
 
   test('explains: at least three partial maps, then a final one, the same bits every time', async () => {
-    const frames = await Array.fromAsync(engine.explain(job));
+    const frames = await Array.fromAsync(mapsOf(engine.attribute(job)));
     expect(frames.filter(({ final }) => !final).length).toBeGreaterThanOrEqual(3);
     expect(frames.map(({ evaluations }) => evaluations).slice(0, 4)).toEqual([1, 3, 5, 9]);
     const last = frames.at(-1);
@@ -64,11 +66,13 @@ describe('the engine', () => {
     expect(last?.fx).toBeCloseTo(logit, 4);
     const sum = last?.map.reduce((total, value) => total + value, 0) ?? NaN;
     expect(sum - ((last?.fx ?? NaN) - (last?.fb ?? NaN))).toBeCloseTo(last?.gap ?? NaN, 4);
-    expect((await Array.fromAsync(engine.explain(job))).at(-1)?.map).toEqual(last?.map);
+    expect((await Array.fromAsync(mapsOf(engine.attribute(job)))).at(-1)?.map).toEqual(last?.map);
   });
 
   test.each(['probability', 'log-probability'] as const)('explains the %s', async (scalar) => {
-    const frames = await Array.fromAsync(engine.explain({ ...job, scalar, maxEvaluations: 5 }));
+    const frames = await Array.fromAsync(
+      mapsOf(engine.attribute({ ...job, ...integral({ maxEvaluations: 5 }), scalar })),
+    );
     const [other = NaN, logit = NaN] = await engine.run(model, x);
     const probability = 1 / (1 + Math.exp(other - logit));
     expect(frames.at(-1)?.fx).toBeCloseTo(scalar === 'probability' ? probability : Math.log(probability), 4);
@@ -77,7 +81,9 @@ describe('the engine', () => {
   test('answers a score while an explanation runs', async () => {
     const finished: string[] = [];
     const explained = (async () => {
-      for await (const { evaluations } of engine.explain({ ...job, gapTolerance: 0, maxEvaluations: 17 })) {
+      for await (const { evaluations } of mapsOf(
+        engine.attribute({ ...job, ...integral({ gapTolerance: 0, maxEvaluations: 17 }) }),
+      )) {
         if (evaluations !== 5) continue;
         void engine.run(model, x).then(() => finished.push('score'));
       }
@@ -102,42 +108,42 @@ describe('an explanation is cancelled between two batches', () => {
     const cancellation = new AbortController();
     const seen: number[] = [];
     const read = async (): Promise<void> => {
-      for await (const { evaluations } of engine.explain(endless, cancellation.signal)) {
+      for await (const { evaluations } of mapsOf(engine.attribute(endless, cancellation.signal))) {
         seen.push(evaluations);
         if (evaluations === 5) cancellation.abort();
       }
     };
     await expect(read()).rejects.toMatchObject({ kind: 'cancelled' });
     expect(seen).toEqual([1, 3, 5]);
-    const before = engine.explain(job, AbortSignal.abort());
+    const before = engine.attribute(job, AbortSignal.abort());
     await expect(before.next()).rejects.toMatchObject({ kind: 'cancelled' });
   });
 
   test('by breaking out of its loop, and while it waits for another', async () => {
     const waiting = new AbortController();
-    for await (const { evaluations } of engine.explain(endless)) {
+    for await (const { evaluations } of mapsOf(engine.attribute(endless))) {
       if (evaluations === 1) {
-        const next = engine.explain(endless, waiting.signal).next();
+        const next = engine.attribute(endless, waiting.signal).next();
         waiting.abort();
         await expect(next).rejects.toMatchObject({ kind: 'cancelled' });
       }
       if (evaluations >= 5) break;
     }
     // Both gone: the next one gets its turn at once.
-    expect((await Array.fromAsync(engine.explain(job))).at(-1)?.final).toBe(true);
+    expect((await Array.fromAsync(mapsOf(engine.attribute(job)))).at(-1)?.final).toBe(true);
   });
 });
 
 describe('an engine that dies', () => {
   test('ends every pending call with its reason, keeps the steps done, and is started again by the next call', async () => {
-    const frames: EngineMap[] = [];
+    const frames: EngineAttribution[] = [];
     const killed = engine.pid ?? NaN;
     let queued: Promise<unknown> | undefined;
     const read = async (): Promise<void> => {
-      for await (const frame of engine.explain(endless)) {
+      for await (const frame of mapsOf(engine.attribute(endless))) {
         frames.push(frame);
         if (frame.evaluations !== 5) continue;
-        queued = engine.explain(job).next();
+        queued = engine.attribute(job).next();
         process.kill(killed, 'SIGKILL');
       }
     };
@@ -203,7 +209,7 @@ describe('the engine refuses, and goes on', () => {
       kind,
       message: expect.stringMatching(message) as string,
     });
-    await expect(engine.explain({ ...job, model: wrong }).next()).rejects.toBeInstanceOf(PathlightError);
+    await expect(engine.attribute({ ...job, model: wrong }).next()).rejects.toBeInstanceOf(PathlightError);
     expect(await engine.run(model, x)).toHaveLength(2);
   });
 
@@ -230,17 +236,21 @@ describe('the engine refuses, and goes on', () => {
     const [image, black] = [new Float32Array(4).fill(1), new Float32Array(4)];
     await expect(engine.run(hostile, image)).rejects.toMatchObject({ kind: 'too-large' });
     await expect(
-      engine.explain({ ...job, model: hostile, x: image, baseline: black, target: 0 }).next(),
+      engine
+        .attribute({ ...integralJob({ ...job, model: hostile, x: image, baseline: black }), target: 0 })
+        .next(),
     ).rejects.toMatchObject({ kind: 'too-large' });
     expect(await engine.run(model, x)).toHaveLength(2);
   });
 
   test('a label that the model does not have', async () => {
-    await expect(engine.explain({ ...job, target: 2 }).next()).rejects.toMatchObject({ kind: 'bad-request' });
+    await expect(engine.attribute({ ...job, target: 2 }).next()).rejects.toMatchObject({
+      kind: 'bad-request',
+    });
   });
 
   test('an image that equals its baseline', async () => {
-    await expect(engine.explain({ ...job, baseline: x }).next()).rejects.toMatchObject({
+    await expect(engine.attribute({ ...job, image: x }).next()).rejects.toMatchObject({
       kind: 'bad-request',
     });
   });

@@ -14,8 +14,9 @@ import {
 import type { Node } from '../../core/onnx/graph.ts';
 import { tensor } from '../../core/onnx/tensor.ts';
 import { EngineClient } from '../../main/engine/client.ts';
-import type { EngineModel, ExplainJob } from '../../main/engine/engine.ts';
+import { type EngineModel, mapsOf } from '../../main/engine/engine.ts';
 import { randomNumbers } from '../support/against-runtime.ts';
+import { integralJob } from '../support/integral-job.ts';
 import { declaration, modelBytes, node } from '../support/onnx-models.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -44,25 +45,16 @@ const x = Float32Array.from([0.5, -1, 0.25, 2]);
 /** What a run and an explanation give for one image. */
 async function both(model: EngineModel, image = x) {
   const output = await engine.run(model, image);
-  const job: ExplainJob = {
-    model,
-    x: image,
-    baseline: new Float32Array(image.length),
-    target: 0,
-    scalar: 'logit',
-    gapTolerance: 0.01,
-    mapTolerance: 0.05,
-    maxEvaluations: 33,
-  };
-  const last = (await Array.fromAsync(engine.explain(job))).at(-1);
+  const ends = { x: image, baseline: new Float32Array(image.length) };
+  const job = integralJob({ model, ...ends, target: 0, scalar: 'logit', maxEvaluations: 33 });
+  const last = (await Array.fromAsync(mapsOf(engine.attribute(job)))).at(-1);
   expect(last?.fx).toBeCloseTo(output[0] ?? NaN, 4);
   return { output: [...output], map: [...(last?.map ?? [])], notes: last?.notes };
 }
 
 async function refusals(model: EngineModel): Promise<unknown[]> {
-  const job = { model, x, baseline: new Float32Array(4), target: 0, scalar: 'logit' as const };
-  const limits = { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 33 };
-  const attempts = [() => engine.run(model, x), () => engine.explain({ ...job, ...limits }).next()];
+  const job = integralJob({ model, x, baseline: new Float32Array(4), target: 0, scalar: 'logit' });
+  const attempts = [() => engine.run(model, x), () => engine.attribute(job).next()];
   const told: unknown[] = [];
   for (const attempt of attempts)
     told.push(

@@ -87,7 +87,7 @@ describe('the corrected wasm backend', () => {
       expect(opened.refused).toEqual([
         expect.stringMatching(/^tfjs-wasm \(differs from tfjs-cpu by \d\.\de/),
       ]);
-      expect(await opened.run(x)).toHaveLength(2);
+      expect(await opened.run(x, 1)).toHaveLength(2);
       opened.dispose();
     });
   });
@@ -161,7 +161,7 @@ describe('memory', () => {
     await logit.evaluate(x, 1);
     const during = core.memory();
     for (let i = 0; i < 3; i++) await logit.evaluate(x, 1);
-    await opened.run(x);
+    await opened.run(x, 1);
     expect(core.memory()).toMatchObject({ numTensors: during.numTensors, numBytes: during.numBytes });
     opened.dispose();
     expect(core.memory().numTensors).toBe(before);

@@ -6,7 +6,8 @@ import { gaussianBlur } from '../../core/imaging/resample.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { createModelCatalogue } from '../../main/app/models.ts';
 import { EngineClient } from '../../main/engine/client.ts';
-import type { ExplainJob } from '../../main/engine/engine.ts';
+import { type AttributionJob, mapsOf } from '../../main/engine/engine.ts';
+import { integralJob } from '../support/integral-job.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import {
   type GraphParts,
@@ -48,17 +49,18 @@ const x = Float32Array.from(
   ]),
 );
 
-function jobFor({ engine: model, card }: TfjsModelFolder): ExplainJob {
-  return {
+function jobFor(
+  { engine: model, card }: TfjsModelFolder,
+  parameters: Record<string, number> = {},
+): AttributionJob {
+  return integralJob({
     model,
     x,
     baseline: makeBaseline('grey', x, card.input),
     target: 1,
     scalar: 'logit',
-    gapTolerance: 0.01,
-    mapTolerance: 0.05,
-    maxEvaluations: 513,
-  };
+    ...parameters,
+  });
 }
 
 describe.each([
@@ -78,7 +80,7 @@ describe.each([
   });
 
   test('is explained with completeness under 1 %, in partial maps, the same bits every time', async () => {
-    const frames = await Array.fromAsync(engine.explain(jobFor(model())));
+    const frames = await Array.fromAsync(mapsOf(engine.attribute(jobFor(model()))));
     const last = frames.at(-1);
     expect(last).toMatchObject({ final: true, converged: true });
     expect(last?.gapRelative).toBeLessThan(0.01);
@@ -87,11 +89,13 @@ describe.each([
     expect(last?.fx).toBeCloseTo(logit, 4);
     const sum = last?.map.reduce((total, value) => total + value, 0) ?? NaN;
     expect(sum - ((last?.fx ?? NaN) - (last?.fb ?? NaN))).toBeCloseTo(last?.gap ?? NaN, 4);
-    expect((await Array.fromAsync(engine.explain(jobFor(model())))).at(-1)?.map).toEqual(last?.map);
+    expect((await Array.fromAsync(mapsOf(engine.attribute(jobFor(model()))))).at(-1)?.map).toEqual(last?.map);
   });
 
   test.each(['probability', 'log-probability'] as const)('is explained by its %s', async (scalar) => {
-    const frames = await Array.fromAsync(engine.explain({ ...jobFor(model()), scalar, maxEvaluations: 5 }));
+    const frames = await Array.fromAsync(
+      mapsOf(engine.attribute({ ...jobFor(model(), { maxEvaluations: 5 }), scalar })),
+    );
     const [other = NaN, logit = NaN] = await engine.run(model().engine, x);
     const probability = 1 / (1 + Math.exp(other - logit));
     expect(frames.at(-1)?.fx).toBeCloseTo(scalar === 'probability' ? probability : Math.log(probability), 4);
@@ -100,9 +104,8 @@ describe.each([
   test('is cancelled between two batches', async () => {
     const cancellation = new AbortController();
     const read = async (): Promise<void> => {
-      for await (const { evaluations } of engine.explain(
-        { ...jobFor(model()), gapTolerance: 0 },
-        cancellation.signal,
+      for await (const { evaluations } of mapsOf(
+        engine.attribute(jobFor(model(), { gapTolerance: 0 }), cancellation.signal),
       )) {
         if (evaluations === 3) cancellation.abort();
       }
@@ -253,7 +256,7 @@ describe('a model is refused, and why', () => {
     });
     const message =
       "TensorFlow.js has no gradient for these operators: Digamma (node 'odd'), TopKV2 (node 'most of all')";
-    await expect(engine.explain(jobFor(model)).next()).rejects.toMatchObject({
+    await expect(engine.attribute(jobFor(model)).next()).rejects.toMatchObject({
       kind: 'unsupported',
       message,
     });
@@ -338,7 +341,7 @@ describe('a model is refused, and why', () => {
     for (const [wrong, message] of refusals) {
       await expect(engine.run(wrong, x)).rejects.toThrow(message);
     }
-    await expect(engine.explain({ ...jobFor(keras), target: 2 }).next()).rejects.toMatchObject({
+    await expect(engine.attribute({ ...jobFor(keras), target: 2 }).next()).rejects.toMatchObject({
       kind: 'bad-request',
     });
   });

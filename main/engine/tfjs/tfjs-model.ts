@@ -1,11 +1,11 @@
 /** The seam of core/attribution, answered by TensorFlow.js: a model on the fastest backend that passes its self-test. */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { DifferentiableModel, Scalar } from '../../../core/attribution/model.ts';
 import type { Activation } from '../../../core/autodiff/objective.ts';
 import type { TfjsProvider } from '../../../core/contract/device.ts';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { normalNumbers, randomSource } from '../../../core/metrics/random.ts';
+import { betweenBatches } from '../between-batches.ts';
 import type { EngineModel } from '../engine.ts';
 import { openGraphModel } from './graph-model.ts';
 import { openLayersModel } from './layers-model.ts';
@@ -21,9 +21,6 @@ import {
   type SelfTest,
 } from './self-test.ts';
 
-/** The time between two points in which requests that have come in are read and answered, as for ONNX models. */
-const pauseMilliseconds = 2;
-
 /** The least number above 0 that float32 holds in full precision. */
 const smallestNormal = 2 ** -126;
 
@@ -36,8 +33,8 @@ export interface TfjsModel {
   refused: string[];
   /** Version of TensorFlow.js. */
   version: string;
-  /** [elements] -> [labels]: logits, or what the model gives where it has no activation at its end. */
-  run(input: Float32Array): Promise<Float32Array>;
+  /** [count, elements] -> [count, labels]: logits, or what the model gives where it has no activation at its end. */
+  run: (points: Float32Array, count: number) => Promise<Float32Array>;
   /** @throws PathlightError `bad-request`: no such label */
   differentiable(target: number, scalar: Scalar): DifferentiableModel;
   dispose(): void;
@@ -178,7 +175,7 @@ export class Net {
       selfTest,
       refused,
       version: this.#runtime.version,
-      run: (input) => this.#run(provider, input),
+      run: (points, count) => this.#run(provider, points, count),
       differentiable: (target, scalar) => {
         if (!Number.isInteger(target) || target < 0 || target >= labels) {
           throw new PathlightError(
@@ -189,7 +186,7 @@ export class Net {
         return {
           shape: this.#input.shape,
           evaluate: async (points, count) => {
-            await pause(pauseMilliseconds);
+            await betweenBatches();
             const { f, gradient } = await this.#measure(provider, points, count, scalar, (label) =>
               label === target ? 1 : 0,
             );
@@ -200,12 +197,12 @@ export class Net {
     };
   }
 
-  async #run(provider: TfjsProvider, input: Float32Array): Promise<Float32Array> {
+  async #run(provider: TfjsProvider, points: Float32Array, count: number): Promise<Float32Array> {
     const { core } = this.#runtime;
     return this.#runtime.on(provider, () =>
       told(() =>
         core.tidy(() =>
-          this.#outputs(core.tensor(input, [1, ...this.#input.shape]))
+          this.#outputs(core.tensor(points, [count, ...this.#input.shape]))
             .dataSync<'float32'>()
             .slice(),
         ),
