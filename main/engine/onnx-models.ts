@@ -11,7 +11,7 @@ import type { AttributionJob, EngineModel, RandomisedLayers } from './engine.ts'
 import { entropyModel } from './entropy.ts';
 import { differentiableModel } from './gradient-model.ts';
 import { readCheckedModel } from './model-file.ts';
-import { type GraphDescription, prepareGraph } from './prepared-graphs.ts';
+import { type GraphDescription, openPrepared, prepareGraph } from './prepared-graphs.ts';
 import { randomisedLayers } from './randomised.ts';
 import { representationModel } from './representation.ts';
 import { scoreOf } from './score.ts';
@@ -129,12 +129,13 @@ async function openGradients(
   objective: Objective,
   folder: string | null,
 ): Promise<Gradients> {
-  const { graph, source, batch, keepBatch } = await prepareGraph(model, objective, {
+  const prepared = await prepareGraph(model, objective, {
     folder,
     device: await describeDevice(provider),
     randomised,
   });
-  const session = await openSession(source, `the gradient graph of model ${model.id}`, { provider });
+  const session = await openPrepared(prepared, `the gradient graph of model ${model.id}`, provider);
+  const { graph, batch, keepBatch } = prepared;
   // Baselines are looked for a point at a time.
   const alone = graph.path === null;
   if (folder === null || alone || randomised !== undefined || batch !== null) {

@@ -2,22 +2,27 @@
  * Gradient graphs kept on disk, so that a model is differentiated once and not at every start. Nothing of any image is in them. What is
  * missing, damaged or of another version is made anew; a folder that cannot be written is done without.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { crc32 } from 'node:zlib';
+import type { InferenceSession } from 'onnxruntime-node';
 import * as v from 'valibot';
 import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
 import type { Objective } from '../../core/autodiff/objective.ts';
-import type { DeviceInfo } from '../../core/contract/device.ts';
+import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
+import { readModel } from '../../core/onnx/file.ts';
 import { codeIdentity } from '../app/root.ts';
 import { writeFilesAtomically } from '../app/write-files.ts';
 import type { EngineModel, RandomisedLayers } from './engine.ts';
 import { readCheckedModel } from './model-file.ts';
 import { randomisedLayers } from './randomised.ts';
+import { fixtureModel } from './self-test-fixture.ts';
+import { openSession } from './sessions.ts';
 
 export type GraphDescription = Omit<GradientModel, 'bytes'>;
 
@@ -25,6 +30,8 @@ export interface PreparedGraph {
   readonly graph: GraphDescription;
   /** The ONNX file, or its bytes where there is no folder for it. */
   readonly source: string | Uint8Array;
+  /** The runtime has rewritten the source for this processor already (`SessionChoices`). */
+  readonly rewritten: boolean;
   /** Points of a batch as they were measured to be best here; null before that. */
   readonly batch: number | null;
   /** Keeps the measured batch with the graph. */
@@ -82,49 +89,112 @@ export async function prepareGraph(
   objective: Objective,
   { folder, device, randomised }: Keeping,
 ): Promise<PreparedGraph> {
-  const kept =
-    folder === null || randomised !== undefined ? null : new Shelf(folder, keyOf(model, objective, device));
-  const found = await kept?.read();
-  // The model itself is read either way, for it must still be the one that its card describes.
-  const file = await readCheckedModel(model);
-  if (kept !== null && found != null) return kept.graph(found);
+  const derived = (): Promise<Derived> =>
+    derive(model, objective, device.provider === 'cpu' ? 'cpu' : 'gpu', randomised);
+  if (folder === null || randomised !== undefined) return { ...(await derived()), ...inMemory };
+  const kept = new Shelf(folder, await keyOf(model, objective, device), device.provider === 'cpu');
+  const found = await kept.read();
+  if (found !== null) {
+    // It must still be the model that its card describes.
+    await readCheckedModel(model);
+    return kept.graph(found);
+  }
+  const draft = await kept.draft(await derived());
+  collectGarbage();
+  const written = draft === null ? null : await kept.keep(draft);
+  return written === null ? { ...(await derived()), ...inMemory } : kept.graph(written);
+}
 
+const inMemory = { rewritten: false, batch: null, keepBatch: () => Promise.resolve() };
+
+interface Derived {
+  readonly graph: GraphDescription;
+  readonly source: Uint8Array;
+}
+
+async function derive(
+  model: EngineModel,
+  objective: Objective,
+  kernels: 'cpu' | 'gpu',
+  randomised: RandomisedLayers | undefined,
+): Promise<Derived> {
+  const file = await readCheckedModel(model);
   const { bytes, ends } = randomised === undefined ? file : randomisedLayers(file, randomised);
   const { bytes: source, ...graph } = buildGradientModel(bytes, {
     ...ends,
     objective,
     activation: model.output.activation,
-    kernels: device.provider === 'cpu' ? 'cpu' : 'gpu',
+    kernels,
     path: objective !== 'negative-entropy' && objective !== 'distance',
   });
-  if (kept !== null) {
-    const written = await kept.write(graph, source);
-    if (written !== null) {
-      collectGarbage();
-      return kept.graph(written);
-    }
-  }
-  return { graph, source, batch: null, keepBatch: () => Promise.resolve() };
+  return { graph, source };
+}
+
+/** @throws PathlightError `unsupported` as `openSession` says */
+export function openPrepared(
+  { source, rewritten }: PreparedGraph,
+  name: string,
+  provider: Provider,
+): Promise<InferenceSession> {
+  return openSession(source, name, { provider, rewritten });
 }
 
 /** Everything on which the graph and the best batch depend: the model, the code that differentiates it, the machine. */
-function keyOf(model: EngineModel, objective: Objective, device: Keeping['device']): string {
+async function keyOf(model: EngineModel, objective: Objective, device: Keeping['device']): Promise<string> {
   // Whatever it is called and wherever it lies.
   const own = { ...model, id: '', file: '' };
+  processor ??= processorMark();
   return createHash('sha256')
-    .update(JSON.stringify([own, objective, codeIdentity(), device, process.arch]))
+    .update(JSON.stringify([own, objective, codeIdentity(), device, process.arch, await processor]))
     .digest('hex')
     .slice(0, 32);
+}
+
+let processor: Promise<string> | undefined;
+
+/**
+ * Tells processors apart for which the runtime rewrites a graph otherwise, whatever the system calls them: blocks of 8 or of 16 channels,
+ * say, and a graph of the one would give wrong numbers in the other. It is the hash of what the runtime makes of a small network: its
+ * operators and weights, whose order and names differ from time to time.
+ */
+async function processorMark(): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'pathlight-'));
+  try {
+    const file = path.join(folder, 'rewritten.onnx');
+    await rewrite(fixtureModel(), file);
+    const { nodes, constants } = readModel(await readFile(file)).graph;
+    const operators = nodes.map(({ domain, operator }) => `${domain} ${operator}`);
+    const weights = [...constants.values()].map(({ shape, data }) => `${shape.join()}: ${data.join()}`);
+    return createHash('sha256')
+      .update(JSON.stringify([...operators, ...weights].sort()))
+      .digest('hex');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes a graph into a file as the runtime rewrites it for this processor. */
+async function rewrite(source: Uint8Array | string, file: string): Promise<void> {
+  const session = await openSession(source, 'the gradient graph', { keepRewritten: file });
+  await session.release();
+}
+
+interface Draft {
+  readonly graph: GraphDescription;
+  readonly file: string;
 }
 
 /** Two files of one graph: KEY.onnx, and KEY.json, written last, that describes it. */
 class Shelf {
   readonly #folder: string;
   readonly #key: string;
+  /** What a provider compiles for its device cannot be written. */
+  readonly #rewritten: boolean;
 
-  constructor(folder: string, key: string) {
+  constructor(folder: string, key: string, rewritten: boolean) {
     this.#folder = folder;
     this.#key = key;
+    this.#rewritten = rewritten;
   }
 
   get #model(): string {
@@ -139,6 +209,7 @@ class Shelf {
     return {
       graph: description.graph,
       source: this.#model,
+      rewritten: this.#rewritten,
       batch: description.batch,
       keepBatch: async (batch) => {
         await this.#put([this.#descriptionFile({ ...description, batch })]);
@@ -159,17 +230,46 @@ class Shelf {
     }
   }
 
-  /** @returns null where nothing can be written */
-  async write(graph: GraphDescription, bytes: Uint8Array): Promise<Description | null> {
-    const description: Description = {
-      checksum: crc32(bytes),
-      batch: null,
-      graph: { ...graph, inputShape: [...graph.inputShape], notes: [...graph.notes] },
-    };
-    const files = [{ name: `${this.#key}.onnx`, bytes }, this.#descriptionFile(description)];
-    if (!(await this.#put(files))) return null;
-    await this.#clear();
-    return description;
+  /**
+   * Puts a graph into the folder, under a name of its own.
+   * @returns null where nothing can be written
+   */
+  async draft({ graph, source }: Derived): Promise<Draft | null> {
+    const name = this.#temporary('draft');
+    return (await this.#put([{ name, bytes: source }]))
+      ? { graph, file: path.join(this.#folder, name) }
+      : null;
+  }
+
+  /**
+   * Makes a draft the graph of this key.
+   * @returns null where nothing can be written, or the runtime cannot open the graph: it says so when it is to be run
+   */
+  async keep({ graph, file }: Draft): Promise<Description | null> {
+    const rewritten = path.join(this.#folder, this.#temporary('rewritten'));
+    try {
+      if (this.#rewritten) {
+        await rewrite(file, rewritten);
+        await rename(rewritten, file);
+      }
+      await rename(file, this.#model);
+      const description: Description = {
+        checksum: await checksumOf(this.#model),
+        batch: null,
+        graph: { ...graph, inputShape: [...graph.inputShape], notes: [...graph.notes] },
+      };
+      if (!(await this.#put([this.#descriptionFile(description)]))) return null;
+      await this.#clear();
+      return description;
+    } catch {
+      await rm(rewritten, { force: true });
+      await rm(file, { force: true });
+      return null;
+    }
+  }
+
+  #temporary(what: string): string {
+    return `.${this.#key}.${randomBytes(6).toString('hex')}.${what}`;
   }
 
   #descriptionFile(description: Description): { name: string; bytes: string } {
@@ -183,10 +283,19 @@ class Shelf {
     );
   }
 
+  async #clearDrafts(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const file = path.join(this.#folder, name);
+      if (Date.now() - (await stat(file)).mtimeMs > oldDraft) await rm(file, { force: true });
+    }
+  }
+
   /** Takes away what was used longest ago, beyond the budget. */
   async #clear(): Promise<void> {
     try {
-      const names = (await readdir(this.#folder)).filter((name) => name.endsWith('.json'));
+      const all = await readdir(this.#folder);
+      await this.#clearDrafts(all.filter((name) => name.startsWith('.')));
+      const names = all.filter((name) => name.endsWith('.json') && !name.startsWith('.'));
       const shelves = await Promise.all(
         names.map(async (name) => {
           const key = path.basename(name, '.json');
@@ -210,6 +319,9 @@ class Shelf {
     }
   }
 }
+
+/** A draft this old, in milliseconds, is of a process that was ended. */
+const oldDraft = 60 * 60 * 1000;
 
 async function checksumOf(file: string): Promise<number> {
   let checksum = 0;

@@ -24,6 +24,10 @@ export interface SessionChoices {
   provider?: Provider;
   /** Writes what ran, where and how long, into a file whose path begins like this, when profiling is ended. */
   profile?: string;
+  /** Writes the graph into this file as the runtime has rewritten it, for `rewritten`. */
+  keepRewritten?: string;
+  /** The source was written by `keepRewritten`, by this runtime for this processor: it is taken as it is, in a third of the time. */
+  rewritten?: boolean;
 }
 
 /**
@@ -34,7 +38,7 @@ export interface SessionChoices {
 export async function openSession(
   source: Uint8Array | string,
   name: string,
-  { provider = 'cpu', profile }: SessionChoices = {},
+  { provider = 'cpu', profile, keepRewritten, rewritten = false }: SessionChoices = {},
 ): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
     executionProviders: [provider],
@@ -46,6 +50,8 @@ export async function openSession(
     enableMemPattern: false,
     logSeverityLevel: 4,
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+    ...(keepRewritten === undefined ? {} : { optimizedModelFilePath: keepRewritten }),
+    ...(rewritten ? { graphOptimizationLevel: 'disabled' } : {}),
   };
   try {
     return await (typeof source === 'string'

@@ -1,7 +1,7 @@
 /**
  * npm run -s bench -- gradient [MODEL.onnx …]: what a gradient costs over a forward pass, each at the batch that suits it best, and what
- * opening a model and explaining it takes. Forward and gradient runs alternate, so that a noisy machine disturbs both alike; medians with
- * the interquartile range. Every model in a process of its own; its memory is that of the engine's process while it explains.
+ * opening a model and explaining it takes. Forward and gradient runs alternate in blocks, so that a noisy machine disturbs both alike; medians
+ * with the interquartile range. Every model in a process of its own; its memory is that of the engine's process while it explains.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,7 +13,7 @@ import { readModel } from '../../core/onnx/file.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import { type EngineModel, mapsOf } from '../../main/engine/engine.ts';
 import { readCheckedModel } from '../../main/engine/model-file.ts';
-import { type PreparedGraph, prepareGraph } from '../../main/engine/prepared-graphs.ts';
+import { openPrepared, type PreparedGraph, prepareGraph } from '../../main/engine/prepared-graphs.ts';
 import { describeDevice, openSession } from '../../main/engine/sessions.ts';
 import { resnet50, vitB16 } from '../support/classifiers.ts';
 import { integralJob } from '../support/integral-job.ts';
@@ -22,7 +22,9 @@ import { machine, summarise, type Timing } from '../support/timing.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const golden = path.resolve(root, '../shared/golden');
-const REPEATS = 11;
+/** Forward and gradient runs in turn, several of each: at single ones the threads of the one session hold up the other. */
+const BLOCKS = 3;
+const REPEATS = 5;
 const LOADS = 3;
 const BATCHES = [1, 2, 4, 8];
 
@@ -69,7 +71,7 @@ function prepare(model: EngineModel, folder: string | null): Promise<PreparedGra
 }
 
 async function openGradient(model: EngineModel, folder: string | null): Promise<InferenceSession> {
-  return openSession((await prepare(model, folder)).source, model.id);
+  return openPrepared(await prepare(model, folder), model.id, 'cpu');
 }
 
 /** Milliseconds to open a model: as it is, differentiated anew, and from the prepared graph. */
@@ -108,10 +110,11 @@ async function measure(id: string, given: string): Promise<object> {
     const memory = await memoryOf(model, path.join(folder, 'engine'));
     const opened = await loads(model, path.join(folder, 'prepared'));
 
-    const { graph, source } = await prepare(model, path.join(folder, 'prepared'));
+    const prepared = await prepare(model, path.join(folder, 'prepared'));
+    const { graph } = prepared;
     const { path: names } = graph;
     if (names === null) throw new Error('the graph has no path');
-    const [plain, gradient] = [await openPlain(model), await openSession(source, id)];
+    const [plain, gradient] = [await openPlain(model), await openPrepared(prepared, id, 'cpu')];
     const elements = graph.inputShape.reduce((product, size) => product * size, 1);
     const wave = (images: number): Tensor =>
       new Tensor(
@@ -141,10 +144,14 @@ async function measure(id: string, given: string): Promise<object> {
       const runForward = (): Promise<unknown> => plain.run({ [model.input.name]: images });
       const runGradient = (): Promise<unknown> => gradient.run(feeds, [graph.scalarName, names.sumName]);
       const times: [number[], number[]] = [[], []];
-      for (let i = 0; i <= REPEATS; i++) {
-        const pair = [(await timed(runForward)) / batch, (await timed(runGradient)) / batch];
-        // The first run of a size takes its memory, too.
-        if (i > 0) pair.forEach((time, kind) => times[kind]?.push(time));
+      for (let block = 0; block < BLOCKS; block++) {
+        for (const [kind, run] of [runForward, runGradient].entries()) {
+          // The first run takes the memory of its size, or finds the threads of the other session still awake.
+          for (let i = 0; i <= REPEATS; i++) {
+            const time = (await timed(run)) / batch;
+            if (i > 0) times[kind]?.push(time);
+          }
+        }
       }
       forwards.set(batch, summarise(times[0]));
       gradients.set(batch, summarise(times[1]));

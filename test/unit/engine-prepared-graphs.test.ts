@@ -3,7 +3,8 @@ import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Scalar } from '../../core/attribution/model.ts';
-import { type PreparedGraph, prepareGraph } from '../../main/engine/prepared-graphs.ts';
+import { openPrepared, type PreparedGraph, prepareGraph } from '../../main/engine/prepared-graphs.ts';
+import { differentiableModel } from '../../main/engine/gradient-model.ts';
 import { describeDevice } from '../../main/engine/sessions.ts';
 import { shippedModel } from '../support/engine-models.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -31,6 +32,21 @@ describe('a prepared graph', () => {
     expect(second).toMatchObject({ graph: first.graph, source: first.source, batch: 2 });
     expect(files().filter(({ name }) => name.endsWith('.onnx'))).toEqual([written]);
     expect(files()).toHaveLength(2);
+  });
+
+  test('gives the very bits of a graph that was never kept', async () => {
+    const elements = model.input.shape.reduce((product, size) => product * size, 1);
+    const points = Float32Array.from({ length: 2 * elements }, (_, i) => Math.sin(i * 0.37));
+    const [fresh, kept] = await Promise.all(
+      [await prepare('logit', null), await prepare('logit')].map(async (prepared) => {
+        const session = await openPrepared(prepared, 'the graph', 'cpu');
+        const evaluation = await differentiableModel(session, prepared.graph, 0).evaluate(points, 2);
+        await session.release();
+        return { ...evaluation, rewritten: prepared.rewritten };
+      }),
+    );
+    expect(kept).toEqual({ ...fresh, rewritten: true });
+    expect(fresh?.rewritten).toBe(false);
   });
 
   test('is another for another scalar', async () => {
