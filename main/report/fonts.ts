@@ -60,7 +60,10 @@ interface OpenFont {
   readonly unicode: (readonly number[])[];
   /** 1000 over the units of the em. */
   readonly scale: number;
-  layout(text: string, features?: unknown): { glyphs: readonly ShapedGlyph[]; positions: readonly unknown[] };
+  layout(
+    text: string,
+    features?: unknown,
+  ): { glyphs: readonly ShapedGlyph[]; positions: readonly GlyphPosition[] };
   /** @returns hexadecimal subset indices, and the glyphs' positions */
   encode(text: string, features?: unknown): [string[], readonly unknown[]];
 }
@@ -68,8 +71,16 @@ interface OpenFont {
 interface ShapedGlyph {
   readonly id: number;
   readonly advanceWidth: number;
+  /** Its outline, in units of the font, upwards. */
+  readonly path: { transform(...matrix: readonly number[]): { toSVG(): string } };
   /** The characters it stands for; none for a part of a letter, such as an Arabic dot. */
   readonly codePoints: readonly number[];
+}
+
+interface GlyphPosition {
+  readonly xAdvance: number;
+  readonly xOffset: number;
+  readonly yOffset: number;
 }
 
 type WithOpenFont = PDFKit.PDFDocument & { readonly _font: OpenFont };
@@ -156,6 +167,36 @@ export class Fonts {
     const family = candidates(character, han).find((candidate) => this.holds(candidate, character)) ?? null;
     this.#chosen.set(key, family);
     return family;
+  }
+
+  /**
+   * The letters' outlines as SVG path data, from `x` on along a baseline.
+   * @param features as for the same text drawn
+   */
+  outline(
+    text: string,
+    family: FontFamily,
+    weight: Weight,
+    size: number,
+    x: number,
+    baseline: number,
+    features?: unknown,
+  ): string {
+    this.use(family, weight, size);
+    const open = this.#document._font;
+    const { glyphs, positions } = open.layout(text, features);
+    // The positions of `layout` are in thousandths of the em already, the outlines are not.
+    const em = size / 1000;
+    let left = x;
+    return glyphs
+      .map(({ path }, i) => {
+        const { xAdvance = 0, xOffset = 0, yOffset = 0 } = positions[i] ?? {};
+        const scale = open.scale * em;
+        const moved = path.transform(scale, 0, 0, -scale, left + xOffset * em, baseline - yOffset * em);
+        left += xAdvance * em;
+        return moved.toSVG();
+      })
+      .join('');
   }
 
   /** Whether a family draws a code point. */

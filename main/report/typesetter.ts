@@ -76,22 +76,32 @@ export class Typesetter {
 
   /** Draws set lines, `from` to before `to`, the first one's top at y. */
   draw(set: SetText, x: number, y: number, width = set.width, from = 0, to = set.lines.length): void {
-    const { style, lineHeight } = set;
-    set.lines.slice(from, to).forEach((line, i) => {
-      const slack = style.align === 'right' ? width - line.width : (width - line.width) / 2;
-      let left = style.align === 'right' || style.align === 'center' ? x + slack : x;
-      const baseline = y + i * lineHeight + (lineHeight + style.size * 0.72) / 2;
-      for (const run of line.runs) {
-        this.#fonts.use(run.family, style.weight ?? 'regular', style.size);
-        this.#document.fillColor(style.color ?? color.ink);
-        this.#document.text(run.text, left, baseline, {
-          lineBreak: false,
-          baseline: 'alphabetic',
-          ...shaping(run.family),
-        });
-        left += run.width;
-      }
-    });
+    const { style } = set;
+    for (const { run, left, baseline } of placedRuns(set, x, y, width, from, to)) {
+      this.#fonts.use(run.family, style.weight ?? 'regular', style.size);
+      this.#document.fillColor(style.color ?? color.ink);
+      this.#document.text(run.text, left, baseline, {
+        lineBreak: false,
+        baseline: 'alphabetic',
+        ...shaping(run.family),
+      });
+    }
+  }
+
+  /** What `draw` draws, as SVG path data. */
+  outline(set: SetText, x: number, y: number, width = set.width): string {
+    const { size, weight = 'regular' } = set.style;
+    return Array.from(placedRuns(set, x, y, width), ({ run, left, baseline }) =>
+      this.#fonts.outline(
+        run.text,
+        run.family,
+        weight,
+        size,
+        left,
+        baseline,
+        shaping(run.family).features,
+      ),
+    ).join('');
   }
 
   #breakLines(paragraph: string, style: TextStyle, width: number): SetText['lines'] {
@@ -165,6 +175,26 @@ export class Typesetter {
       run.width = this.#document.widthOfString(run.text, shaping(run.family));
     }
     return visualOrder(runs);
+  }
+}
+
+/** Where each run of the set lines begins. */
+function* placedRuns(
+  { lines, style, lineHeight }: SetText,
+  x: number,
+  y: number,
+  width: number,
+  from = 0,
+  to = lines.length,
+): Generator<{ run: Run; left: number; baseline: number }> {
+  for (const [i, line] of lines.slice(from, to).entries()) {
+    const slack = style.align === 'right' ? width - line.width : (width - line.width) / 2;
+    let left = style.align === 'right' || style.align === 'center' ? x + slack : x;
+    const baseline = y + i * lineHeight + (lineHeight + style.size * 0.72) / 2;
+    for (const run of line.runs) {
+      yield { run, left, baseline };
+      left += run.width;
+    }
   }
 }
 
