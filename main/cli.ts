@@ -19,6 +19,8 @@ async function run(words: readonly string[], terminal: Terminal): Promise<number
     }
     case 'explain':
       return (await import('./cli/explain.ts')).explain(command, terminal);
+    case 'compare':
+      return (await import('./cli/compare.ts')).compare(command, terminal);
     case 'audit':
       return (await import('./cli/audit.ts')).audit(command, terminal);
     case 'devices':

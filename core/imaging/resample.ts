@@ -1,5 +1,6 @@
 /** Resampling and smoothing of row-major float images. Pixel centres lie at (i + 0.5): borders, not centres, align. */
 
+/** Where the output samples of one axis take their values. */
 interface Taps {
   /** First input index of each output sample, and its normalised weights. */
   start: Int32Array;
@@ -9,13 +10,19 @@ interface Taps {
 /**
  * The triangle filter of one axis: half-width max(1, scale) input pixels about the output sample's centre; weights are
  * renormalised where the filter leaves the image. Agrees with Pillow's BILINEAR and torchvision's `antialias=True`.
+ * @param scale input pixels an output pixel
+ * @param centreOf where an output sample's centre lies among the input, in input pixels; at most the filter's half-width outside
  */
-function triangleTaps(length: number, outLength: number): Taps {
-  const scale = length / outLength;
+function triangleTaps(
+  length: number,
+  outLength: number,
+  scale = length / outLength,
+  centreOf: (i: number) => number = (i) => (i + 0.5) * scale,
+): Taps {
   const support = Math.max(scale, 1);
   const start = new Int32Array(outLength);
   const weights = Array.from({ length: outLength }, (_, i) => {
-    const centre = (i + 0.5) * scale;
+    const centre = centreOf(i);
     const first = Math.max(0, Math.floor(centre - support + 0.5));
     const end = Math.min(length, Math.floor(centre + support + 0.5));
     start[i] = first;
@@ -42,9 +49,48 @@ export function resizeTriangle(
   outColumns: number,
 ): Float32Array {
   if (rows === outRows && columns === outColumns) return values.slice();
-  const horizontal = triangleTaps(columns, outColumns);
-  const vertical = triangleTaps(rows, outRows);
+  return filtered(values, rows, columns, triangleTaps(columns, outColumns), triangleTaps(rows, outRows));
+}
 
+/** How one axis of a raster is magnified about its middle, then moved. */
+export interface AxisMove {
+  /** Over 1 magnifies. */
+  zoom: number;
+  /** Towards larger indices, as a share of the axis. */
+  shift: number;
+}
+
+/**
+ * Magnifies a raster about its middle and moves it, in its own frame, by the same triangle filter; beyond its border the border is
+ * repeated.
+ * @param values [rows, columns]
+ * @returns [rows, columns]
+ */
+export function moveTriangle(
+  values: Float32Array,
+  rows: number,
+  columns: number,
+  across: AxisMove,
+  down: AxisMove,
+): Float32Array {
+  const taps = (length: number, { zoom, shift }: AxisMove): Taps =>
+    triangleTaps(length, length, 1 / zoom, (i) => {
+      const centre = length / 2 + (i + 0.5 - length / 2 - shift * length) / zoom;
+      // The outermost sample's centre, from which on the border is repeated.
+      return Math.min(Math.max(centre, 0.5), length - 0.5);
+    });
+  return filtered(values, rows, columns, taps(columns, across), taps(rows, down));
+}
+
+/** @returns [rows of `vertical`, columns of `horizontal`] */
+function filtered(
+  values: Float32Array,
+  rows: number,
+  columns: number,
+  horizontal: Taps,
+  vertical: Taps,
+): Float32Array {
+  const [outColumns, outRows] = [horizontal.weights.length, vertical.weights.length];
   const squeezed = new Float64Array(rows * outColumns);
   for (let column = 0; column < outColumns; column++) {
     const first = horizontal.start[column] ?? 0;

@@ -10,10 +10,15 @@ export interface Agreement {
   rankCorrelation: number[][];
   /** [i][j] intersection over union of the top 5 % of |map|. */
   topOverlap: number[][];
-  /** The same two numbers for pairs of random maps: mean and 95th percentile over seeded pairs. */
-  null: { rankCorrelation: { mean: number; p95: number }; topOverlap: { mean: number; p95: number } };
+  null: ChanceAgreement;
   /** Smallest off-diagonal rank correlation >= 0.5 and smallest top overlap >= 0.3. */
   stable: boolean;
+}
+
+/** The same two numbers for pairs of random maps: mean and 95th percentile over seeded pairs. */
+export interface ChanceAgreement {
+  rankCorrelation: { mean: number; p95: number };
+  topOverlap: { mean: number; p95: number };
 }
 
 /** From here on maps count as stable. The thresholds are ours. */
@@ -42,7 +47,7 @@ export function agreementOf(maps: readonly { baseline: BaselineName; map: Float3
     baselines: maps.map(({ baseline }) => baseline),
     rankCorrelation: matrix(correlationOf),
     topOverlap: matrix(overlapOf),
-    null: nullOf(maps[0]?.map.length ?? 0),
+    null: chanceAgreement(maps[0]?.map.length ?? 0),
     stable:
       pairs.length > 0 &&
       pairs.every(
@@ -50,6 +55,15 @@ export function agreementOf(maps: readonly { baseline: BaselineName; map: Float3
           correlationOf(a, b) >= stableFrom.rankCorrelation && overlapOf(a, b) >= stableFrom.topOverlap,
       ),
   };
+}
+
+/** Of two maps of one size: rank correlation of |map|, and overlap of its strongest 5 %. */
+export function pairAgreement(
+  a: Float32Array,
+  b: Float32Array,
+): { rankCorrelation: number; topOverlap: number } {
+  const [first, second] = [orderOf(a), orderOf(b)];
+  return { rankCorrelation: correlationOf(first, second), topOverlap: overlapOf(first, second) };
 }
 
 function orderOf(map: Float32Array): Ordered {
@@ -65,9 +79,9 @@ function pairsOf<T>(items: readonly T[]): [T, T][] {
 }
 
 /** The null of each number of pixels, which it depends on alone. */
-const nulls = new Map<number, Agreement['null']>();
+const nulls = new Map<number, ChanceAgreement>();
 
-function nullOf(pixels: number): Agreement['null'] {
+export function chanceAgreement(pixels: number): ChanceAgreement {
   let computed = nulls.get(pixels);
   if (computed === undefined) {
     const random = randomSource(nullSeed);

@@ -12,8 +12,8 @@ export interface EvidencePeak {
 }
 
 /** Lengths are stated for a side of 224 pixels and grow with the image's shorter side. Both are ours. */
-const smoothingAt224 = 2;
-const discRadiusAt224 = 10;
+export const smoothingAt224 = 2;
+export const discRadiusAt224 = 10;
 
 /**
  * The maximum of |map| after a small Gaussian, because a ReLU net's gradient has single pixels that stand out by chance; of equal

@@ -2,6 +2,7 @@
  * The geometry of a pathology's mask: maps find small and complex shapes worst (Saporta et al. 2022, figure 3), so that a folder's localisation
  * is to be read by it.
  */
+import { connectedRegions } from './connected-regions.ts';
 
 export interface MaskGeometry {
   /** Regions whose pixels touch, at corners too. */
@@ -22,7 +23,7 @@ type Point = readonly [x: number, y: number];
  * @returns null for an empty mask
  */
 export function maskGeometry(mask: Uint8Array, height: number, width: number): MaskGeometry | null {
-  const regions = regionsOf(mask, height, width);
+  const regions = connectedRegions(mask, height, width);
   const area = regions.reduce((sum, region) => sum + region.length, 0);
   if (area === 0) return null;
   let [elongation, irrectangularity] = [0, 0];
@@ -43,31 +44,6 @@ export function tertiles(values: readonly number[]): number[] {
   return values.map((value) =>
     Math.floor((3 * values.filter((other) => other < value).length) / values.length),
   );
-}
-
-/** The pixels of each connected region. */
-function regionsOf(mask: Uint8Array, height: number, width: number): number[][] {
-  const left = mask.slice();
-  const regions: number[][] = [];
-  left.forEach((_, first) => {
-    if (left[first] === 0) return;
-    left[first] = 0;
-    const region = [first];
-    // Grows while it is walked through.
-    for (const pixel of region) {
-      const [row, column] = [Math.floor(pixel / width), pixel % width];
-      for (let r = Math.max(0, row - 1); r <= Math.min(height - 1, row + 1); r++) {
-        for (let c = Math.max(0, column - 1); c <= Math.min(width - 1, column + 1); c++) {
-          const neighbour = r * width + c;
-          if (left[neighbour] === 0) continue;
-          left[neighbour] = 0;
-          region.push(neighbour);
-        }
-      }
-    }
-    regions.push(region);
-  });
-  return regions;
 }
 
 /** The outer corners of a region's rows: all that a hull can touch, sorted by y, then x. */

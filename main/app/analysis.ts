@@ -199,7 +199,7 @@ export class Analysis {
   }
 
   async #output(of: FrameOf, { card, engine }: UsableModel): Promise<Float32Array> {
-    const key = `${await this.images.sha256(of.image)} ${of.frame} ${JSON.stringify(card.input)} ${modelSha256(card)}`;
+    const key = `${await this.images.identity(of)} ${JSON.stringify(card.input)} ${modelSha256(card)}`;
     return this.#outputs.get(key, async () =>
       this.#engine.run(engine, await this.images.input(of, card.input)),
     );
@@ -216,7 +216,7 @@ export class Analysis {
     const prediction = predictionOf(card, await this.#output(request, model));
     const target = targetOf(card, request.target, prediction);
     const parameters = parametersOf(card, request.baseline);
-    const { scalar, baseline, frame } = request;
+    const { scalar, baseline, frame, transform } = request;
     // The self-test's figures say how good the map is, not which map it is.
     const computer = { ...device, selfTest: null };
     const key: ResultKey = {
@@ -233,6 +233,7 @@ export class Analysis {
           baseline,
           parameters,
           computer,
+          transform,
         ]),
       ),
       app: this.#code,
@@ -363,7 +364,7 @@ export class Analysis {
     const model = await this.#models.lungs();
     if (model === undefined) return null;
     const { card, engine } = model;
-    const key = `${await this.images.sha256(of.image)} ${of.frame} ${modelSha256(card)}`;
+    const key = `${await this.images.identity(of)} ${modelSha256(card)}`;
     const own = await this.#lungs.get(key, async () => {
       const output = await this.#engine.run(engine, await this.images.input(of, card.input));
       if (output.length !== card.input.height * card.input.width) {

@@ -6,6 +6,7 @@ import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import { displayValues } from '../../core/imaging/grayscale.ts';
 import { modelInput } from '../../core/imaging/model-input.ts';
+import { type PictureTransform, placed, windowed } from '../../core/imaging/transform.ts';
 import { readFrame } from '../dicom/read.ts';
 import type { DecodedFrame } from '../dicom/types.ts';
 import { MemoCache } from './byte-cache.ts';
@@ -15,13 +16,27 @@ import type { LibraryImage } from './library.ts';
 export interface FrameOf {
   image: LibraryImage;
   frame: number;
+  /** A known change of the picture before any model is given it; absent: as the file says. */
+  transform?: PictureTransform;
+}
+
+/** A picture as it is shown. */
+export interface Displayed {
+  /** [rows, columns] display values in [0, 1]. */
+  display: Float32Array;
+  rows: number;
+  columns: number;
 }
 
 export interface Images {
   /** Rejects as the decoder does; a frame that the image does not have with `bad-request`. */
   decoded(of: FrameOf): Promise<DecodedFrame>;
-  /** [channels, height, width] in the model's input units, from the image's default display values. */
+  /** The frame through the grayscale chain: its default display values, or the transform's. Not kept. */
+  displayed(of: FrameOf): Promise<Displayed>;
+  /** [channels, height, width] in the model's input units, of the displayed picture. */
   input(of: FrameOf, contract: ModelCard['input']): Promise<Float32Array>;
+  /** Names the displayed picture by its content. */
+  identity(of: FrameOf): Promise<string>;
   /** SHA-256 of the whole file, lower-case hexadecimal. */
   sha256(image: LibraryImage): Promise<string>;
 }
@@ -47,19 +62,33 @@ export function createImages(): Images {
     return frames.get(`${await stateOf(image)} ${frame}`, () => readFrame(image.path, frame));
   }
 
+  async function displayed(of: FrameOf): Promise<Displayed> {
+    const { frame, grayscale } = await decoded(of);
+    const { rows, columns } = frame;
+    const { transform } = of;
+    if (transform === undefined) return { display: displayValues(frame, grayscale), rows, columns };
+    const display = displayValues(frame, windowed(grayscale, transform));
+    return { display: placed(display, rows, columns, transform), rows, columns };
+  }
+
   async function input(of: FrameOf, contract: ModelCard['input']): Promise<Float32Array> {
-    const key = `${await stateOf(of.image)} ${of.frame} ${JSON.stringify(contract)}`;
+    const key = `${await stateOf(of.image)} ${of.frame} ${JSON.stringify([of.transform, contract])}`;
     return inputs.get(key, async () => {
-      const { frame, grayscale } = await decoded(of);
-      return modelInput(displayValues(frame, grayscale), frame.rows, frame.columns, contract);
+      const { display, rows, columns } = await displayed(of);
+      return modelInput(display, rows, columns, contract);
     });
+  }
+
+  async function identity({ image, frame, transform }: FrameOf): Promise<string> {
+    const changed = transform === undefined ? '' : ` ${JSON.stringify(transform)}`;
+    return `${await sha256(image)} ${frame}${changed}`;
   }
 
   async function sha256(image: LibraryImage): Promise<string> {
     return digests.get(await stateOf(image), () => fileSha256(image.path));
   }
 
-  return { decoded, input, sha256 };
+  return { decoded, displayed, input, identity, sha256 };
 }
 
 /** Names a file in the state that it is in now, so that a file that changes is read again. */

@@ -4,6 +4,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { Scalar } from '../../core/attribution/model.ts';
 import { type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
+import type { TransformChoice } from '../app/contrast.ts';
 
 /** A mistake in what was typed: the message says which, and the command ends with exit code 2. */
 export class UsageError extends Error {
@@ -36,6 +37,19 @@ export type Command =
       json: boolean;
     }
   | {
+      command: 'compare';
+      file: string;
+      /** Another file, or a change of the same one. */
+      other: string | TransformChoice;
+      choices: ExplanationChoices;
+      /** Counted from 0. */
+      frame: number;
+      out: string;
+      models: string | null;
+      device: Provider;
+      json: boolean;
+    }
+  | {
       command: 'audit';
       folder: string;
       choices: ExplanationChoices;
@@ -49,7 +63,7 @@ export type Command =
   | { command: 'devices'; json: boolean }
   | { command: 'model check'; file: string; json: boolean };
 
-const COMMANDS = ['explain', 'audit', 'serve', 'devices', 'model check'] as const;
+const COMMANDS = ['explain', 'compare', 'audit', 'serve', 'devices', 'model check'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 const SCALARS: readonly Scalar[] = ['logit', 'probability', 'log-probability'];
@@ -79,6 +93,8 @@ export function parseCommand(words: readonly string[]): Command {
   switch (first) {
     case 'explain':
       return parseExplain(words.slice(1));
+    case 'compare':
+      return parseCompare(words.slice(1));
     case 'audit':
       return parseAudit(words.slice(1));
     case 'serve':
@@ -102,14 +118,76 @@ function parseExplain(words: string[]): Command {
   return {
     command: 'explain',
     paths: positionals,
-    choices: choicesOf(values),
-    frame: values.frame === undefined ? 0 : integer('--frame', values.frame, 1, 1_000_000) - 1,
+    ...runOf(values),
+    frame: frameOf(values.frame),
     compare: values.compare === true,
     out: path.resolve(values.out ?? DEFAULT_OUT),
-    models: folderOf(values.models),
-    device: oneOf('--device', values.device ?? 'cpu', PROVIDERS),
-    json: values.json === true,
   };
+}
+
+function parseCompare(words: string[]): Command {
+  const change = { zoom: { type: 'string' }, shift: { type: 'string' }, window: { type: 'string' } } as const;
+  const options = { ...explanation, ...change, frame: { type: 'string' } } as const;
+  const { values, positionals } = parse(withNegativeValues(words), options);
+  if (values.help === true) return { command: 'help', topic: 'compare' };
+  const [file, second, third] = positionals;
+  if (file === undefined || third !== undefined) {
+    throw new UsageError("'compare' wants one DICOM file and a change of it, or two files");
+  }
+  const changed = [values.zoom, values.shift, values.window].some((value) => value !== undefined);
+  if (second !== undefined && changed) {
+    throw new UsageError('--zoom, --shift and --window change one file: name one, or two without them');
+  }
+  if (second === undefined && !changed) {
+    throw new UsageError("'compare' wants a second file, or --zoom, --shift or --window");
+  }
+  return {
+    command: 'compare',
+    file,
+    other: second ?? transformOf(values),
+    ...runOf(values),
+    frame: frameOf(values.frame),
+    out: path.resolve(values.out ?? DEFAULT_OUT),
+  };
+}
+
+/** `--shift -8,0` as `--shift=-8,0`: a value that begins with a dash is taken for an option otherwise. */
+function withNegativeValues(words: readonly string[]): string[] {
+  const negative = (at: number): boolean =>
+    /^--(shift|window)$/.test(words[at] ?? '') && /^-[\d.]/.test(words[at + 1] ?? '');
+  return words.flatMap((word, i) => {
+    if (negative(i)) return [`${word}=${words[i + 1] ?? ''}`];
+    return negative(i - 1) ? [] : [word];
+  });
+}
+
+/** Magnifications beyond these leave next to nothing of the picture, or next to nothing to see. */
+const ZOOMS = [0.1, 10] as const;
+
+function transformOf({
+  zoom,
+  shift,
+  window,
+}: {
+  zoom?: string | undefined;
+  shift?: string | undefined;
+  window?: string | undefined;
+}): TransformChoice {
+  const factor = zoom === undefined ? 1 : numbers('--zoom', zoom, 1, 'a factor such as 1.1')[0];
+  if (factor === undefined || factor < ZOOMS[0] || factor > ZOOMS[1]) {
+    throw new UsageError(`--zoom is a factor from ${ZOOMS[0]} to ${ZOOMS[1]}, not '${zoom ?? ''}'`);
+  }
+  const [columns = 0, rows = 0] =
+    shift === undefined ? [] : numbers('--shift', shift, 2, 'columns and rows, such as 8,0 or -4.5,2');
+  const [center = NaN, width = NaN] =
+    window === undefined ? [] : numbers('--window', window, 2, 'centre and width, such as 2020,3800');
+  return { zoom: factor, shift: { columns, rows }, window: window === undefined ? null : { center, width } };
+}
+
+function numbers(option: string, text: string, count: number, wanted: string): number[] {
+  const values = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)));
+  if (values.length === count && values.every((value) => Number.isFinite(value))) return values;
+  throw new UsageError(`${option} is ${wanted}, not '${text}'`);
 }
 
 function parseAudit(words: string[]): Command {
@@ -121,11 +199,8 @@ function parseAudit(words: string[]): Command {
   return {
     command: 'audit',
     folder,
-    choices: choicesOf(values),
+    ...runOf(values),
     out: path.resolve(values.out),
-    models: folderOf(values.models),
-    device: oneOf('--device', values.device ?? 'cpu', PROVIDERS),
-    json: values.json === true,
   };
 }
 
@@ -149,6 +224,27 @@ function parse<T extends NonNullable<ParseArgsConfig['options']>>(args: string[]
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** What every command that explains takes. */
+function runOf(
+  values: Parameters<typeof choicesOf>[0] & {
+    models?: string | undefined;
+    device?: string | undefined;
+    json?: boolean | undefined;
+  },
+): { choices: ExplanationChoices; models: string | null; device: Provider; json: boolean } {
+  return {
+    choices: choicesOf(values),
+    models: folderOf(values.models),
+    device: oneOf('--device', values.device ?? 'cpu', PROVIDERS),
+    json: values.json === true,
+  };
+}
+
+/** Counted from 0, as the code does; the user counts from 1. */
+function frameOf(given: string | undefined): number {
+  return given === undefined ? 0 : integer('--frame', given, 1, 1_000_000) - 1;
 }
 
 function choicesOf(values: {

@@ -136,7 +136,7 @@ async function computed(
   return next.value;
 }
 
-function stateOf({ baseline, evaluations, gapRelative, mapChange, secondsLeft }: MapHeader): string {
+export function stateOf({ baseline, evaluations, gapRelative, mapChange, secondsLeft }: MapHeader): string {
   const gap = gapRelative === null ? '' : `, gap ${(100 * gapRelative).toFixed(1)} %`;
   const change = mapChange === null ? '' : `, map change ${(100 * mapChange).toFixed(1)} %`;
   const left = secondsLeft === null ? '' : `, ${duration(secondsLeft)} left`;

@@ -24,6 +24,20 @@ Explains each DICOM image. Writes DIR/NAME/map.npy, overlay.png, report.pdf and 
   --compare         explain from all four baselines, so that the report compares them
 ${EXPLANATION_OPTIONS}
 ${EXIT_CODES}`,
+  compare: `Usage: pathlight compare FILE --zoom F | --shift COLUMNS,ROWS | --window CENTRE,WIDTH [options]
+       pathlight compare FILE OTHER-FILE [options]
+
+Explains an image and a changed version of it, or two images, and says what moved: scores and maps side by side on one scale,
+the changed map brought back into the first one's frame, their difference. Writes DIR/compare.json, compare.png, compare.pdf,
+map-a.npy, map-b.npy, and, where the maps can be laid over one another, map-b-in-a.npy and difference.npy.
+
+  --zoom F          zoom the picture F times about its middle (0.1 to 10)
+  --shift C,R       move it C columns to the right and R rows down, in pixels of the model's input; after the zoom
+  --window C,W      show it with another window, in the units of the file's own; the three can be combined
+  --out DIR         where to write; ./pathlight-out by default
+  --frame N         the frame to compare of images with several, counted from 1
+${EXPLANATION_OPTIONS}
+${EXIT_CODES}`,
   audit: `Usage: pathlight audit FOLDER --model ID --out DIR [options]
 
 Explains every DICOM image of a folder. Writes DIR/results.jsonl, results.csv, failures.jsonl, summary.pdf, and a
@@ -53,6 +67,7 @@ const OVERVIEW = `Pathlight: see what a pneumonia model looked at. Offline; not 
 Usage: pathlight COMMAND [options]
 
   explain FILE-or-FOLDER ...           explain images: map, overlay, result and report of each
+  compare FILE [OTHER-FILE]            explain two images, or one and a changed version of it: what moved?
   audit FOLDER --model ID --out DIR    explain a whole folder: table, summary, flags
   serve [FILE-or-FOLDER ...]           open the workbench in the browser
   devices                              list what can compute here, each after a self-test

@@ -4,8 +4,7 @@ import type { Drawing, Mark } from './drawing.ts';
 import type { Paper } from './paper.ts';
 
 export function drawn(paper: Paper, drawing: Drawing, maxHeight = Number.POSITIVE_INFINITY): Block {
-  const scaleAt = (width: number): number =>
-    Math.min(1, width / drawing.width, maxHeight / drawing.height);
+  const scaleAt = (width: number): number => Math.min(1, width / drawing.width, maxHeight / drawing.height);
   return {
     measure: (width) => drawing.height * scaleAt(width),
     draw: (x, y, width) => {

@@ -29,7 +29,9 @@ function elementOf(mark: Mark, typesetter: Typesetter): string {
     }
     case 'text': {
       const { set, content, x, y, width, turned } = mark;
-      const turn = turned ? ` transform="rotate(-90 ${round(x + width / 2)} ${round(y + set.height / 2)})"` : '';
+      const turn = turned
+        ? ` transform="rotate(-90 ${round(x + width / 2)} ${round(y + set.height / 2)})"`
+        : '';
       return `<path aria-label="${escaped(content)}" fill="${set.style.color ?? color.ink}"${turn} d="${typesetter.outline(set, x, y, width)}"/>`;
     }
     case 'path': {

@@ -92,15 +92,7 @@ export class Typesetter {
   outline(set: SetText, x: number, y: number, width = set.width): string {
     const { size, weight = 'regular' } = set.style;
     return Array.from(placedRuns(set, x, y, width), ({ run, left, baseline }) =>
-      this.#fonts.outline(
-        run.text,
-        run.family,
-        weight,
-        size,
-        left,
-        baseline,
-        shaping(run.family).features,
-      ),
+      this.#fonts.outline(run.text, run.family, weight, size, left, baseline, shaping(run.family).features),
     ).join('');
   }
 

@@ -32,6 +32,29 @@ describe('a command line', () => {
     });
   });
 
+  test('of compare with a second file', () => {
+    expect(parseCommand(['compare', 'a.dcm', 'b.dcm', '--json'])).toMatchObject({
+      command: 'compare',
+      file: 'a.dcm',
+      other: 'b.dcm',
+      choices: { model: 'pneumonia', baseline: 'blurred' },
+      frame: 0,
+      json: true,
+    });
+  });
+
+  test.each([
+    ['--shift -8,2.5', { zoom: 1, shift: { columns: -8, rows: 2.5 }, window: null }],
+    ['--shift=-8,2.5', { zoom: 1, shift: { columns: -8, rows: 2.5 }, window: null }],
+    ['--zoom 1.1', { zoom: 1.1, shift: { columns: 0, rows: 0 }, window: null }],
+    [
+      '--window -600,1500 --zoom 2',
+      { zoom: 2, shift: { columns: 0, rows: 0 }, window: { center: -600, width: 1500 } },
+    ],
+  ])('of compare with a change: %s', (words, other) => {
+    expect(parseCommand(['compare', 'a.dcm', ...words.split(' ')])).toMatchObject({ file: 'a.dcm', other });
+  });
+
   test('of audit', () => {
     expect(parseCommand(['audit', 'folder', '--model', 'm', '--out', 'o'])).toMatchObject({
       command: 'audit',
@@ -79,6 +102,12 @@ describe('a command line', () => {
     ['explain x --scalar log', '--scalar is one of logit, probability, log-probability'],
     ['explain x --device tpu', "--device is one of cpu, webgpu, cuda, dml, coreml, not 'tpu'"],
     ['devices webgpu', "'devices' takes no names"],
+    ['compare x', 'wants a second file, or --zoom, --shift or --window'],
+    ['compare a.dcm b.dcm --zoom 2', 'change one file'],
+    ['compare a.dcm b.dcm c.dcm', 'one DICOM file and a change of it, or two files'],
+    ['compare a.dcm --zoom 0', '--zoom is a factor from 0.1 to 10'],
+    ['compare a.dcm --shift 8', '--shift is columns and rows'],
+    ['compare a.dcm --window wide', '--window is centre and width'],
     ['explain x --frame 0', '--frame is a whole number from 1'],
     ['explain x --frame 1.5', '--frame is a whole number from 1'],
     ['audit x --out o', "'audit' wants --model ID"],

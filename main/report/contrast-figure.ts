@@ -1,0 +1,233 @@
+/** Two pictures, their maps and what changed, on one scale: one drawing for compare.png and compare.pdf. */
+import { colorAt, divergingColors } from '../../core/imaging/colormap.ts';
+import { resizeTriangle } from '../../core/imaging/resample.ts';
+import type { FinishedContrast } from '../app/contrast.ts';
+import { transformInWords } from '../app/contrast-words.ts';
+import { contour } from './contour.ts';
+import { type Drawing, round, Sketch } from './drawing.ts';
+import { significant, signed } from './numbers.ts';
+import { atMost, greyPng, overlayPng, printedLevels, type Raster } from './pictures.ts';
+import { color, contentWidth, size } from './theme.ts';
+import type { Typesetter } from './typesetter.ts';
+
+const GAP = 10;
+const TITLE = 12;
+const MOST_HEIGHT = 200;
+/** Pixels of a panel's longer side: 300 dots an inch. */
+const PANEL_PIXELS = 700;
+
+/** Where a panel's picture lies. */
+interface Frame {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+interface Grid {
+  height: number;
+  width: number;
+}
+
+export function contrastFigure(finished: FinishedContrast, typesetter: Typesetter): Drawing {
+  const { contrast, a, b, pictures, images, registered } = finished;
+  const sketch = new Sketch(typesetter);
+  const column = (contentWidth - 2 * GAP) / 3;
+  const shown = {
+    a: atMost(
+      { values: pictures.a.display, rows: pictures.a.rows, columns: pictures.a.columns },
+      PANEL_PIXELS,
+    ),
+    b: atMost(
+      { values: pictures.b.display, rows: pictures.b.rows, columns: pictures.b.columns },
+      PANEL_PIXELS,
+    ),
+  };
+  const aspects = { a: aspectOf(finished, 'a'), b: aspectOf(finished, 'b') };
+  const room = Math.min(MOST_HEIGHT, Math.max(column / aspects.a, column / aspects.b));
+  const frame = (place: 0 | 1 | 2, row: 0 | 1, aspect: number): Frame => {
+    const height = Math.min(room, column / aspect);
+    const width = height * aspect;
+    return {
+      x: place * (column + GAP) + (column - width) / 2,
+      y: row * (TITLE + room + GAP) + TITLE + (room - height) / 2,
+      width,
+      height,
+    };
+  };
+  const title = (content: string, place: 0 | 1 | 2, row: 0 | 1): void => {
+    sketch.text(
+      content,
+      { x: place * (column + GAP), y: row * (TITLE + room + GAP), width: column },
+      { weight: 'semibold', size: size.small },
+    );
+  };
+  const grid: Grid = finished;
+  const levels = printedLevels([a.map, b.map]);
+  const changed = contrast.transform === null ? '' : 'changed';
+  const mapOf = (raster: Raster, map: Float32Array): Uint8Array =>
+    overlayPng(raster, { values: map, rows: grid.height, columns: grid.width }, levels);
+
+  title('A', 0, 0);
+  picture(sketch, greyPng(shown.a), frame(0, 0, aspects.a));
+  title(changed === '' ? 'B' : 'B: A, changed', 1, 0);
+  picture(sketch, greyPng(shown.b), frame(1, 0, aspects.b));
+
+  title(`Map of A: ${a.result.target}`, 0, 1);
+  panel(
+    sketch,
+    mapOf(shown.a, a.map),
+    frame(0, 1, aspects.a),
+    grid,
+    a.lungs?.probability,
+    contrast.a.densest,
+  );
+  title(`Map of B: ${b.result.target}`, 1, 1);
+  panel(
+    sketch,
+    mapOf(shown.b, b.map),
+    frame(1, 1, aspects.b),
+    grid,
+    b.lungs?.probability,
+    contrast.b.densest,
+  );
+
+  const third = frame(2, 1, aspects.a);
+  if (registered === null) {
+    title('No difference', 2, 1);
+    sketch.text(
+      'The images have different sizes, and no change from one to the other is known: their maps cannot be laid over one another.',
+      { x: third.x, y: third.y, width: third.width },
+    );
+  } else {
+    title(
+      contrast.registration === 'as-they-lie'
+        ? 'B \u2212 A, as they lie: NOT REGISTERED'
+        : 'B \u2212 A, in the frame of A',
+      2,
+      1,
+    );
+    const background = dimmed(shown.a, registered.compared, grid);
+    panel(sketch, mapOf(background, registered.difference), third, grid, a.lungs?.probability);
+    contrast.moved?.forEach((region, i) => plate(sketch, String(i + 1), at(region, third, grid)));
+  }
+  legend(sketch, finished, levels.range, { x: 2 * (column + GAP), y: 0, width: column, height: room });
+
+  const height = 2 * (TITLE + room) + GAP;
+  const other =
+    contrast.transform === null ? images.b.entry.file : `A ${transformInWords(contrast.transform)}`;
+  return sketch.drawing(
+    `Two pictures and their maps of ${a.result.target}, on one scale.`,
+    `A is ${images.a.entry.file}, B is ${other}. ${contrast.summary.join(' ')}`,
+    contentWidth,
+    height,
+  );
+}
+
+function aspectOf({ pictures, images }: FinishedContrast, of: 'a' | 'b'): number {
+  const { rows, columns } = pictures[of];
+  const { spacing } = images[of].entry;
+  return (columns * (spacing?.column ?? 1)) / (rows * (spacing?.row ?? 1));
+}
+
+function picture(sketch: Sketch, png: Uint8Array, { x, y, width, height }: Frame): void {
+  sketch.picture(png, x, y, width, height);
+  sketch.rectangle(x, y, width, height, { stroke: { color: color.line, width: 0.4 } });
+}
+
+/** A map with the outline of the lungs and a ring where it is densest. */
+function panel(
+  sketch: Sketch,
+  png: Uint8Array,
+  frame: Frame,
+  grid: Grid,
+  lungs?: Float32Array,
+  densest?: { row: number; column: number },
+): void {
+  picture(sketch, png, frame);
+  if (lungs !== undefined) {
+    const [across, down] = [frame.width / grid.width, frame.height / grid.height];
+    const d = contour(lungs, grid.height, grid.width, 0.5)
+      .map(({ x1, y1, x2, y2 }) => {
+        const [fromX, fromY] = [round(frame.x + x1 * across), round(frame.y + y1 * down)];
+        return `M${fromX},${fromY}L${round(frame.x + x2 * across)},${round(frame.y + y2 * down)}`;
+      })
+      .join('');
+    sketch.path(d, { stroke: { color: '#ffffff', width: 0.6 } });
+  }
+  if (densest !== undefined) ring(sketch, at(densest, frame, grid));
+}
+
+function at({ row, column }: { row: number; column: number }, frame: Frame, grid: Grid): [number, number] {
+  return [
+    frame.x + ((column + 0.5) * frame.width) / grid.width,
+    frame.y + ((row + 0.5) * frame.height) / grid.height,
+  ];
+}
+
+function ring(sketch: Sketch, [x, y]: readonly [number, number]): void {
+  const radius = 6;
+  const d = `M${round(x - radius)},${round(y)}a${radius},${radius} 0 1 0 ${2 * radius},0a${radius},${radius} 0 1 0 ${-2 * radius},0`;
+  sketch.path(d, { stroke: { color: '#000000', width: 2 } });
+  sketch.path(d, { stroke: { color: '#ffffff', width: 1 } });
+}
+
+/** A number on a dark plate, to the upper right of a point. */
+function plate(sketch: Sketch, content: string, [x, y]: readonly [number, number]): void {
+  const set = sketch.measure(content);
+  const [width, height] = [set.width + 4, set.height];
+  sketch.rectangle(x - width / 2, y - height / 2, width, height, { fill: '#000000', opacity: 0.75 });
+  sketch.text(content, { x, y, align: 'center', vertical: 'middle' }, { color: '#ffffff' });
+}
+
+/** The picture, darker and striped where nothing is compared. */
+function dimmed(picture: Raster, compared: Uint8Array, { height, width }: Grid): Raster {
+  const { rows, columns } = picture;
+  const mask = resizeTriangle(Float32Array.from(compared), height, width, rows, columns);
+  const values = picture.values.map((value, i) => {
+    if ((mask[i] ?? 1) >= 0.5) return value;
+    const stripe = (Math.floor(i / columns) + (i % columns)) % 16 < 4;
+    return stripe ? 0.6 : value / 4;
+  });
+  return { values, rows, columns };
+}
+
+function legend(
+  sketch: Sketch,
+  { contrast, a, card, registered }: FinishedContrast,
+  range: number,
+  { x, y, width }: Frame,
+): void {
+  const soft = { color: color.soft } as const;
+  let top = y;
+  const say = (content: string, style: { color?: string; weight?: 'semibold' } = soft): void => {
+    top += sketch.text(content, { x, y: top, width }, style).height + 2;
+  };
+  say('One scale for all three maps', { color: color.ink, weight: 'semibold' });
+  const [bar, steps] = [8, 96];
+  for (let i = 0; i < steps; i++) {
+    const fill = `#${colorAt(divergingColors, i / (steps - 1))
+      .map((part) =>
+        Math.round(255 * part)
+          .toString(16)
+          .padStart(2, '0'),
+      )
+      .join('')}`;
+    // Each strip reaches under the next one, so that no white hairlines show between them.
+    const strip = Math.min((2 * width) / steps, width - (i * width) / steps);
+    sketch.rectangle(x + (i * width) / steps, top, strip, bar, { fill });
+  }
+  top += bar + 1;
+  sketch.text(`\u2212${significant(range, 2)} or less`, { x, y: top });
+  sketch.text('0', { x: x + width / 2, y: top, align: 'center' });
+  top += sketch.text(`${signed(range, 2)} or more`, { x: x + width, y: top, align: 'right' }).height + 2;
+  const { scalar, target } = a.result;
+  say(
+    `Contribution to the ${scalar} of ${target}, per pixel of the model\u2019s ${card.input.width} \u00d7 ${card.input.height} input: blue lowers it, orange raises it. In the difference: what B has less or more.`,
+  );
+  say('Ring: where the map is densest.' + (a.lungs === null ? '' : ' Line: the lungs, by a model.'));
+  if ((contrast.moved?.length ?? 0) > 0) say('Numbers: the largest changes, as listed.');
+  if (registered !== null && contrast.maps !== null && contrast.maps.comparedArea < 1) {
+    say('Striped: left the picture; not compared.');
+  }
+}

@@ -1,0 +1,132 @@
+/** Two pictures explained alike, with the shipped model on the sample studies. */
+import { copyFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Analysis } from '../../main/app/analysis.ts';
+import {
+  contrastImages,
+  type FinishedContrast,
+  prepareContrast,
+  type TransformChoice,
+} from '../../main/app/contrast.ts';
+import { warningsOf } from '../../main/app/contrast-words.ts';
+import { createLibrary, type LibraryImage } from '../../main/app/library.ts';
+import { createModelCatalogue, shippedModels } from '../../main/app/models.ts';
+import { applicationRoot } from '../../main/app/root.ts';
+import { EngineClient } from '../../main/engine/client.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+/** Milliseconds that a computation may take on a busy machine. */
+const LONG = 300_000;
+
+const folder = temporaryFolder();
+const engine = new EngineClient();
+const models = createModelCatalogue([shippedModels]);
+const analysis = new Analysis({ engine, models, store: null, app: { version: '0', commit: '0' } });
+afterAll(() => engine.close());
+
+const images: LibraryImage[] = [];
+beforeAll(async () => {
+  const examples = path.join(applicationRoot, 'examples');
+  const copy = path.join(folder, 'copy.dcm');
+  copyFileSync(path.join(examples, '04-pneumonia-dx-jpeg.dcm'), copy);
+  const library = createLibrary();
+  for await (const event of library.open([examples, copy])) {
+    if (event.type === 'image') images.push(library.find(event.image.id));
+  }
+});
+
+function sample(start: string): LibraryImage {
+  const found = images.find(({ entry }) => entry.file.startsWith(start));
+  if (found === undefined) throw new Error(`There is no sample ${start}`);
+  return found;
+}
+
+async function contrast(a: string, other: LibraryImage | TransformChoice): Promise<FinishedContrast> {
+  const { card } = await models.find('pneumonia');
+  const choices = { frame: 0, model: 'pneumonia', target: null, scalar: 'logit', baseline: 'black' } as const;
+  const prepared = await prepareContrast(analysis, card, { ...choices, image: sample(a), other });
+  const frames = contrastImages(analysis, prepared);
+  let next = await frames.next();
+  while (next.done !== true) next = await frames.next();
+  return next.value;
+}
+
+const unchanged: TransformChoice = { zoom: 1, shift: { columns: 0, rows: 0 }, window: null };
+
+describe('an image against itself, changed by nothing', () => {
+  let finished: FinishedContrast;
+  beforeAll(async () => {
+    finished = await contrast('04', unchanged);
+  }, LONG);
+
+  test('has a difference of 0, to the bit, and a correlation of 1', () => {
+    expect(finished.registered?.difference.every((value) => value === 0)).toBe(true);
+    expect(finished.b).not.toBe(finished.a);
+    const { maps, scores, moved, decision } = finished.contrast;
+    expect(maps).toMatchObject({ comparedArea: 1, topOverlap: 1, relativeChange: 0 });
+    expect(maps?.rankCorrelation).toBeCloseTo(1, 12);
+    expect(scores.every(({ difference }) => difference.logit === 0)).toBe(true);
+    expect([moved, decision.changed]).toEqual([[], false]);
+  });
+
+  test('says so', () => {
+    const { summary, warnings } = finished.contrast;
+    expect(summary.join(' ')).toContain('No contribution moved');
+    expect(summary.join(' ')).toContain('The densest evidence stays');
+    expect(warnings).toEqual(['The change changes nothing: this holds the computation against itself.']);
+  });
+
+  test('a map that did not converge is said to be so, loudly', () => {
+    const { contrast, images } = finished;
+    const facts = { ...contrast, converged: { a: true, b: false } };
+    const entries = { a: images.a.entry, b: images.b.entry };
+    expect(warningsOf(facts, entries)[0]).toMatch(/^The map of B has NOT CONVERGED/);
+    // A method without a criterion is not accused of missing it.
+    expect(warningsOf({ ...facts, converged: { a: null, b: null } }, entries)).toHaveLength(1);
+  });
+});
+
+test(
+  "the file's own window, given as a change, changes next to nothing",
+  async () => {
+    const { grayscale } = await analysis.images.decoded({ image: sample('01'), frame: 0 });
+    const [own] = grayscale.vois;
+    if (own?.kind !== 'window') throw new Error('Sample 01 has a window');
+    const { center, width } = own;
+    const { contrast: found } = await contrast('01', { ...unchanged, window: { center, width } });
+    expect(found.maps?.relativeChange).toBe(0);
+    const { contrast: other } = await contrast('01', { ...unchanged, window: { center, width: width / 2 } });
+    expect(other.maps?.relativeChange).toBeGreaterThan(0.05);
+    expect(other.transform?.window).toEqual({ center, width: width / 2 });
+  },
+  LONG,
+);
+
+test(
+  'two images of different sizes have no difference map, but everything else',
+  async () => {
+    const { contrast: found, registered } = await contrast('01', sample('04'));
+    expect([found.maps, found.moved, registered]).toEqual([null, null, null]);
+    expect(found.warnings.join(' ')).toContain('930 × 890 and 920 × 855 pixels');
+    expect(found.decision).toEqual({ a: 'NORMAL', b: 'PNEUMONIA', changed: true });
+    expect(found.summary.join(' ')).toMatch(/densest evidence of A lies .* that of B lies/);
+    expect(found.a.regions.length).toBeGreaterThan(0);
+  },
+  LONG,
+);
+
+test(
+  'the same content in two files says so',
+  async () => {
+    const { contrast: found } = await contrast('04', sample('copy'));
+    expect(found.registration).toBe('same-content');
+    expect(found.maps?.relativeChange).toBe(0);
+    expect(found.warnings.join(' ')).toContain('the same bytes');
+    expect([found.a.result.image.file, found.b.result.image.file]).toEqual([
+      '04-pneumonia-dx-jpeg.dcm',
+      'copy.dcm',
+    ]);
+  },
+  LONG,
+);
