@@ -13,6 +13,12 @@ import { FrameQueue } from './frame-queue.ts';
 import type { EngineAnswers, EngineCall, EngineRequest, FromEngine, ToEngine } from './protocol.ts';
 import { forkEngine } from './spawn.ts';
 
+/**
+ * For one check. ONNX Runtime's time to open a graph grows with the square of its nodes, and while it opens one it hears nothing: what takes
+ * so long is a model of thousands of nodes in a row, or of sums of hundreds of values.
+ */
+const checkPatienceMilliseconds = 120_000;
+
 /** Maps held for a reader that is slower than the engine. */
 const framesHeld = 4;
 
@@ -34,10 +40,20 @@ export class EngineClient implements Engine {
   #process: EngineProcess | null = null;
   #lastId = 0;
   #closed = false;
+  readonly #checkPatience: number;
+  /** Checks run one after the other, in a process of their own that lasts as long as there are any. */
+  #checker: EngineClient | null = null;
+  #lastCheck: Promise<unknown> = Promise.resolve();
+  #checks = 0;
 
-  constructor(spawn: () => EngineProcess = forkEngine, prepared: string | null = null) {
+  constructor(
+    spawn: () => EngineProcess = forkEngine,
+    prepared: string | null = null,
+    checkPatience = checkPatienceMilliseconds,
+  ) {
     this.#spawn = spawn;
     this.#prepared = prepared;
+    this.#checkPatience = checkPatience;
   }
 
   /** Of the process that runs now; null before the first call and after its death. */
@@ -58,7 +74,43 @@ export class EngineClient implements Engine {
   }
 
   async check(subject: string | EngineModel): Promise<ModelSupport> {
-    return this.#call({ call: 'check', subject });
+    this.#checks++;
+    const check = this.#lastCheck.then(() => this.#checkInTime(subject));
+    this.#lastCheck = check.catch(() => undefined);
+    try {
+      return await check;
+    } finally {
+      if (--this.#checks === 0) await this.#endChecker();
+    }
+  }
+
+  async #checkInTime(subject: string | EngineModel): Promise<ModelSupport> {
+    if (this.#closed) throw new PathlightError('engine', 'The engine has been closed');
+    const checker = (this.#checker ??= new EngineClient(this.#spawn));
+    const late = new AbortController();
+    const impatience = setTimeout(() => {
+      late.abort();
+      void this.#endChecker();
+    }, this.#checkPatience);
+    try {
+      return await checker.#call({ call: 'check', subject });
+    } catch (error) {
+      if (!late.signal.aborted) throw error;
+      throw new PathlightError(
+        'too-large',
+        `The model could not be checked within ${this.#checkPatience / 1000} s: ONNX Runtime needs too long to open its gradient graph`,
+        'Its graph has too many operators in a row. Simplify the model with its exporter, or use a smaller one.',
+        { cause: error },
+      );
+    } finally {
+      clearTimeout(impatience);
+    }
+  }
+
+  async #endChecker(): Promise<void> {
+    const checker = this.#checker;
+    this.#checker = null;
+    await checker?.close();
   }
 
   async measure(file: string, provider: Provider): Promise<GradientMeasurement> {
@@ -92,6 +144,7 @@ export class EngineClient implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#endChecker();
     const process = this.#process;
     if (process === null) return;
     const ended = new Promise<void>((resolve) => process.onExit(() => resolve()));

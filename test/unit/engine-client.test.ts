@@ -268,6 +268,17 @@ test('a closed engine ends what is pending and takes no more', async () => {
   await expect(other.device()).rejects.toMatchObject({ kind: 'engine' });
 });
 
+test('a check that takes too long is given up, and the engine goes on', async () => {
+  // No process starts within a millisecond.
+  const impatient = new EngineClient(undefined, null, 1);
+  const checks = [impatient.check(model.file), impatient.check(model)];
+  for (const check of checks) await expect(check).rejects.toMatchObject({ kind: 'too-large' });
+  expect(impatient.pid).toBeNull();
+  expect(await impatient.run(model, x)).toHaveLength(2);
+  await impatient.close();
+  await expect(impatient.check(model.file)).rejects.toMatchObject({ kind: 'engine' });
+});
+
 const node = (operator: string, inputs: string[], output: string): Node => ({
   name: operator,
   operator,
