@@ -59,7 +59,13 @@ export function openModel(file: Model, ends: Ends): Opened {
     if (opened !== undefined) return { ...opened, batch, shape };
   }
   const fixed = batch === 'dynamic' ? 1 : batch;
-  return { ...follow(model, ends, [fixed], shape), batch: fixed, shape };
+  const opened = follow(model, ends, [fixed], shape);
+  const notes = fixed === 1 ? opened.notes : [...opened.notes, manyAtOnce(fixed)];
+  return { ...opened, notes, batch: fixed, shape };
+}
+
+function manyAtOnce(images: number): string {
+  return `The model takes exactly ${images} images at once: points of one image were computed together, and missing ones filled with zeros.`;
 }
 
 type Followed = Pick<Opened, 'graph' | 'plan' | 'obstacles' | 'notes'>;

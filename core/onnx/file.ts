@@ -48,6 +48,28 @@ const HALVES: ReadonlyMap<number, string> = new Map([
   [Code.FLOAT16, 'float16'],
   [Code.BFLOAT16, 'bfloat16'],
 ]);
+/**
+ * Operators that ONNX Runtime 1.30 cannot compute in double on a CPU, alone or in their gradient. A model of doubles that holds any of them is
+ * read as float32, to which its weights are rounded.
+ */
+const WITHOUT_DOUBLES: ReadonlySet<string> = new Set([
+  'AveragePool',
+  'Conv',
+  'ConvTranspose',
+  'Erf',
+  'Gelu',
+  'GlobalAveragePool',
+  'GlobalLpPool',
+  'GlobalMaxPool',
+  'GridSample',
+  'InstanceNormalization',
+  'LRN',
+  'LpPool',
+  'MeanVarianceNormalization',
+  'Mish',
+  'Resize',
+  'Upsample',
+]);
 /** Attributes that state an element type (Cast; the random and window operators, EyeLike; LayerNormalization; QuantizeLinear). */
 const TYPE_ATTRIBUTES: ReadonlySet<string> = new Set(['to', 'dtype', 'output_datatype', 'output_dtype']);
 
@@ -79,21 +101,39 @@ function elementName(code: number): string {
 /** What a file holds beside its graph, gathered while it is read. */
 class Reading {
   readonly files: ExternalFiles;
-  /** Names of the 16-bit types that were read as float32. */
-  readonly halves = new Set<string>();
+  /** Names of the types that were read as float32. */
+  readonly narrowed = new Set<string>();
   readonly nodes = new NodeCount();
+  readonly #doubles: boolean;
   /** How many graphs lie around the one that is read. */
   depth = 0;
 
-  constructor(files: ExternalFiles) {
+  /** @param doubles whether they are read as such, or as float32 */
+  constructor(files: ExternalFiles, doubles: boolean) {
     this.files = files;
+    this.#doubles = doubles;
   }
 
   type(code: number): ElementType | undefined {
-    const half = HALVES.get(code);
-    if (half !== undefined) this.halves.add(half);
-    return elementType(code);
+    const other =
+      HALVES.get(code) ?? (code === (Code.DOUBLE as number) && !this.#doubles ? 'double' : undefined);
+    if (other === undefined) return TYPES.get(code);
+    this.narrowed.add(other);
+    return 'float32';
   }
+}
+
+/** Takes in doubles, and holds an operator that the runtime has not got for them. */
+function needsNarrowing({ graph, functions }: ModelProto): boolean {
+  const takesDoubles = (graph?.input ?? []).some(
+    ({ type }) => type?.value.case === 'tensorType' && type.value.value.elemType === (Code.DOUBLE as number),
+  );
+  const lacks = (nodes: readonly NodeProto[]): boolean =>
+    nodes.some(
+      ({ opType, attribute }) =>
+        WITHOUT_DOUBLES.has(opType) || attribute.some(({ g }) => g !== undefined && lacks(g.node)),
+    );
+  return takesDoubles && (lacks(graph?.node ?? []) || functions.some(({ node }) => lacks(node)));
 }
 
 /**
@@ -109,7 +149,7 @@ export function readModel(bytes: Uint8Array, files: ExternalFiles = new Map()): 
     );
   }
   const proto = parse(bytes);
-  const reading = new Reading(files);
+  const reading = new Reading(files, !needsNarrowing(proto));
   reading.nodes.add(proto.graph?.node.length ?? 0);
   if (proto.graph === undefined || proto.irVersion === 0n || proto.opsetImport.length === 0) {
     throw new PathlightError(
@@ -127,7 +167,7 @@ export function readModel(bytes: Uint8Array, files: ExternalFiles = new Map()): 
     domains,
     graph,
     functions,
-    notes: [...reading.halves].map(
+    notes: [...reading.narrowed].map(
       (name) => `The model is in ${name}: its weights and values were computed in float32.`,
     ),
   };
@@ -248,8 +288,8 @@ function readAttribute(proto: AttributeProto, reading: Reading): Attribute {
   switch (proto.type) {
     case Kind.INT: {
       const value = Number(proto.i);
-      const half = TYPE_ATTRIBUTES.has(proto.name) && HALVES.has(value);
-      return { kind: 'int', value: half ? elementCode(reading.type(value) ?? 'float32') : value };
+      const type = TYPE_ATTRIBUTES.has(proto.name) ? reading.type(value) : undefined;
+      return { kind: 'int', value: type === undefined ? value : elementCode(type) };
     }
     case Kind.FLOAT:
       return { kind: 'float', value: proto.f };
@@ -328,12 +368,14 @@ function readTensor(proto: TensorProto, reading: Reading): Tensor {
   const external = proto.dataLocation === Location.EXTERNAL || proto.externalData.length > 0;
   const raw = external ? externalBytes(proto.externalData, name, reading.files) : proto.rawData;
   const half = HALVES.get(proto.dataType);
+  // A double that is read as float32 lies in the file as itself; `tensor` rounds it.
+  const stored = TYPES.get(proto.dataType) ?? type;
   const data =
     half !== undefined
       ? readHalf(half, raw.length > 0 ? readRaw('uint16', raw) : proto.int32Data)
       : raw.length > 0 || external
-        ? readRaw(type, raw)
-        : readTyped(type, proto);
+        ? readRaw(stored, raw)
+        : readTyped(stored, proto);
   if (data.length !== count) {
     throw new PathlightError(
       'damaged',

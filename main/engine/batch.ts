@@ -26,7 +26,8 @@ function largestBatch({ batch, cost }: Graph): number {
 
 /** Without a measurement: on two cores a point takes about the same time in batches of 1 to 8. */
 export function usualBatch(graph: Graph): number {
-  return Math.min(4, largestBatch(graph));
+  const largest = largestBatch(graph);
+  return graph.batch === 'dynamic' ? Math.min(4, largest) : largest;
 }
 
 /**

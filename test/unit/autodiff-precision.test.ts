@@ -15,7 +15,7 @@ const plain: GradientOptions = { input: 'x', output: 'y', objective: 'logit', ac
 function model(
   nodes: readonly Node[],
   constants: Record<string, Tensor>,
-  shape: readonly number[],
+  shape: readonly (number | string)[],
   opset = 19,
   type: 'float32' | 'float64' = 'float32',
 ): Uint8Array<ArrayBuffer> {
@@ -115,6 +115,61 @@ describe('a model of 16 bits', () => {
     narrow.gradient.forEach((value, index) => expect(value).toBeCloseTo(reference.gradient[index] ?? NaN, 2));
     expect(narrow.built.notes).toHaveLength(1);
     expect(reference.built.notes).toEqual([]);
+  });
+});
+
+describe('a double model with a convolution', () => {
+  const [channels, size] = [3, 5];
+  const kernel = randomNumbers('kernel', channels * 9);
+  const constants = {
+    // More digits than float32 has.
+    kernel: tensor(
+      'float64',
+      [channels, 1, 3, 3],
+      Float64Array.from(kernel, (value) => value + 1e-10),
+    ),
+    scale: scalar('float64', 1.5),
+  };
+  const bytes = model(
+    [
+      node('Conv', ['x', 'kernel'], ['c'], { kernel_shape: [3, 3] }),
+      node('Tanh', ['c'], ['t']),
+      node('GlobalAveragePool', ['t'], ['p']),
+      node('Mul', ['p', 'scale'], ['s']),
+      node('Flatten', ['s'], ['y']),
+    ],
+    constants,
+    ['N', 1, size, size],
+    17,
+    'float64',
+  );
+  /** The sum of its outputs, in double. */
+  const reference = (x: readonly number[]): number => {
+    let sum = 0;
+    for (let channel = 0; channel < channels; channel++) {
+      for (let at = 0; at < 9; at++) {
+        const [top, left] = [Math.floor(at / 3), at % 3];
+        let value = 0;
+        for (let tap = 0; tap < 9; tap++) {
+          const place = (top + Math.floor(tap / 3)) * size + left + (tap % 3);
+          value += (constants.kernel.data[channel * 9 + tap] ?? 0) * (x[place] ?? 0);
+        }
+        sum += (1.5 * Math.tanh(value)) / 9;
+      }
+    }
+    return sum;
+  };
+
+  it('is computed in float32, for want of a kernel, and says so', async () => {
+    const x = [...randomNumbers('x', size * size)];
+    const { built, output, gradient } = await gradientOf(bytes, x);
+    expect(built.notes).toEqual(['The model is in double: its weights and values were computed in float32.']);
+    expect(checkSupport(bytes)).toMatchObject({ explainable: true, inputs: [{ type: 'float64' }] });
+    expect(output.reduce((sum, value) => sum + value, 0)).toBeCloseTo(reference(x), 5);
+    gradient.forEach((value, place) => {
+      const moved = (step: number): number => reference(x.map((v, i) => (i === place ? v + step : v)));
+      expect(value).toBeCloseTo((moved(1e-5) - moved(-1e-5)) / 2e-5, 5);
+    });
   });
 });
 

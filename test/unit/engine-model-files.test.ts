@@ -179,6 +179,29 @@ test('a model of 16 bits is fed float32, and says so', async () => {
   narrow.map.forEach((value, index) => expect(value).toBeCloseTo(wide.map[index] ?? NaN, 1));
 });
 
+test('a model of a fixed batch of several is filled up', async () => {
+  // Its shapes are constants, so that it takes four images, no more and no fewer.
+  const bytes = modelBytes({
+    nodes: [
+      node('Reshape', ['x', 'four'], ['r']),
+      ...layers.map((each) => ({ ...each, inputs: each.inputs.map((name) => (name === 'x' ? 'r' : name)) })),
+    ],
+    constants: new Map([...constants, ['four', tensor('int64', [2], [4, 4])]]),
+    inputs: [declaration('x', [4, 4])],
+    outputs: [declaration('y', [4, 3])],
+  });
+  const model = save('fours', bytes);
+  const dynamic = save('dynamic', plain);
+  expect(await engine.check(model)).toMatchObject({ explainable: true });
+  const fours = await both(model);
+  const any = await both(dynamic);
+  expect(fours.output).toEqual(any.output);
+  expect(fours.notes).toEqual([expect.stringContaining('exactly 4 images')]);
+  fours.map.forEach((value, index) => expect(value).toBeCloseTo(any.map[index] ?? NaN, 5));
+  const points = Float32Array.from({ length: 6 * 4 }, (_, i) => Math.sin(i));
+  expect(await engine.run(model, points, 6)).toEqual(await engine.run(dynamic, points, 6));
+});
+
 test('a double model is fed float32', async () => {
   const bytes = modelBytes({
     nodes: layers,
