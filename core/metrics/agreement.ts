@@ -4,8 +4,9 @@ import { normalNumbers, randomSource } from './random.ts';
 import { averageRanks, rankCorrelation } from './rank-correlation.ts';
 import { intersectionOverUnion, topPixels } from './top-overlap.ts';
 
-export interface Agreement {
-  baselines: BaselineName[];
+/** @typeParam Name what baselines go by */
+export interface Agreement<Name extends string = BaselineName> {
+  baselines: Name[];
   /** [i][j] Spearman rank correlation of |map|. */
   rankCorrelation: number[][];
   /** [i][j] intersection over union of the top 5 % of |map|. */
@@ -38,7 +39,9 @@ interface Ordered {
  * @param maps each [pixels], signed, all of one size
  * @returns matrices in the order of the maps; with fewer than two maps, `stable` is false
  */
-export function agreementOf(maps: readonly { baseline: BaselineName; map: Float32Array }[]): Agreement {
+export function agreementOf<Name extends string>(
+  maps: readonly { baseline: Name; map: Float32Array }[],
+): Agreement<Name> {
   const ordered = maps.map(({ map }) => orderOf(map));
   const matrix = (measure: (a: Ordered, b: Ordered) => number): number[][] =>
     ordered.map((a, i) => ordered.map((b, j) => (i === j ? 1 : measure(a, b))));

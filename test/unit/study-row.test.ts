@@ -4,37 +4,12 @@ import {
   ROW_COLUMNS,
   STATISTICS_COLUMNS,
   STEPS_COLUMNS,
-  type StudyRow,
   table,
 } from '../../main/study/row.ts';
-
-const row: StudyRow = {
-  image: 'ward 3/first, left.dcm',
-  frame: 0,
-  sha256: 'a'.repeat(64),
-  group: 'PNEUMONIA',
-  model: 'pneumonia',
-  target: 'PNEUMONIA',
-  prediction: 'NORMAL',
-  probability: 0.25,
-  scalar: 'logit',
-  method: 'blur-ig',
-  baseline: null,
-  steps: 8,
-  evaluations: 9,
-  seconds: 1.5,
-  sum: -0.5,
-  expectedSum: -0.625,
-  gapRelative: 0.2,
-  mask: 'lungs',
-  map: 'b.npy',
-  metric: 'insertion',
-  value: 0.75,
-  random: 0.5,
-  edges: null,
-};
+import { studyRow } from '../support/study-rows.ts';
 
 test('a row becomes a record: what is not there is an empty cell, and a comma is quoted', () => {
+  const row = studyRow({ image: 'ward 3/first, left.dcm', method: 'blur-ig', baseline: null });
   const [header, record, end] = table(ROW_COLUMNS, [row]).split('\r\n');
   expect(header).toBe(
     'image,frame,sha256,group,model,target,prediction,probability,scalar,method,baseline,steps,evaluations,sum,expected_sum,gap_relative,mask,map,metric,value,random,edges,seconds',
