@@ -23,6 +23,8 @@ async function run(words: readonly string[], terminal: Terminal): Promise<number
       return (await import('./cli/compare.ts')).compare(command, terminal);
     case 'audit':
       return (await import('./cli/audit.ts')).audit(command, terminal);
+    case 'study':
+      return (await import('./cli/study.ts')).study(command, terminal);
     case 'devices':
       return (await import('./cli/devices.ts')).devices(command, terminal);
     case 'model check':

@@ -468,6 +468,8 @@ export const metrics = {
   },
 } satisfies Record<MetricId, Metric>;
 
+export const METRIC_IDS = Object.keys(metrics) as readonly MetricId[];
+
 function hit(inside: boolean | null): Value {
   return inside === null ? null : Number(inside);
 }

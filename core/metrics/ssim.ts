@@ -81,47 +81,45 @@ function compared(
       'Compare larger images.',
     );
   }
-  const smooth = (value: (i: number) => number): Float64Array =>
-    filtered(
-      Float64Array.from(a, (_, i) => value(i)),
-      height,
-      width,
-    );
-  const at = (image: Image, i: number): number => image[i] ?? 0;
-  const meanA = smooth((i) => at(a, i));
-  const meanB = smooth((i) => at(b, i));
-  const squareA = smooth((i) => at(a, i) ** 2);
-  const squareB = smooth((i) => at(b, i) ** 2);
-  const product = smooth((i) => at(a, i) * at(b, i));
+  const [squares, products] = [new Float64Array(a.length), new Float64Array(a.length)];
+  for (let i = 0; i < a.length; i++) {
+    const [one, other] = [a[i] ?? 0, b[i] ?? 0];
+    squares[i] = one * one + other * other;
+    products[i] = one * other;
+  }
+  const [meanA, meanB, square, product] = [a, b, squares, products].map((values) =>
+    filtered(values, height, width),
+  ) as [Float64Array, Float64Array, Float64Array, Float64Array];
   const [c1, c2] = [(k1 * range) ** 2, (k2 * range) ** 2];
   let [similarity, structure] = [0, 0];
-  meanA.forEach((mean, i) => {
-    const other = meanB[i] ?? 0;
-    const variances = (squareA[i] ?? 0) - mean * mean + ((squareB[i] ?? 0) - other * other);
+  for (let i = 0; i < meanA.length; i++) {
+    const [mean, other] = [meanA[i] ?? 0, meanB[i] ?? 0];
+    const means = mean * mean + other * other;
     const covariance = (product[i] ?? 0) - mean * other;
-    const contrast = (2 * covariance + c2) / (variances + c2);
+    const contrast = (2 * covariance + c2) / ((square[i] ?? 0) - means + c2);
     structure += contrast;
-    similarity += contrast * ((2 * mean * other + c1) / (mean * mean + other * other + c1));
-  });
+    similarity += contrast * ((2 * mean * other + c1) / (means + c1));
+  }
   return { similarity: similarity / meanA.length, structure: structure / meanA.length };
 }
 
 /** The window's weighted mean at every place where it fits. */
-function filtered(values: Float64Array, height: number, width: number): Float64Array {
+function filtered(values: Image, height: number, width: number): Float64Array {
   const [rows, columns] = [height - side + 1, width - side + 1];
   const across = new Float64Array(height * columns);
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < columns; column++) {
+      const from = row * width + column;
       let sum = 0;
-      for (let k = 0; k < side; k++) sum += (kernel[k] ?? 0) * (values[row * width + column + k] ?? 0);
+      for (let k = 0; k < side; k++) sum += (kernel[k] ?? 0) * (values[from + k] ?? 0);
       across[row * columns + column] = sum;
     }
   }
   const down = new Float64Array(rows * columns);
-  for (let i = 0; i < down.length; i++) {
-    let sum = 0;
-    for (let k = 0; k < side; k++) sum += (kernel[k] ?? 0) * (across[i + k * columns] ?? 0);
-    down[i] = sum;
+  // A row of the window after the other, so that memory is read in its order.
+  for (let k = 0; k < side; k++) {
+    const weight = kernel[k] ?? 0;
+    for (let i = 0; i < down.length; i++) down[i] = (down[i] ?? 0) + weight * (across[i + k * columns] ?? 0);
   }
   return down;
 }
@@ -129,13 +127,15 @@ function filtered(values: Float64Array, height: number, width: number): Float64A
 /** Means of 2 x 2 pixels; an odd last row or column is left out. */
 function halved(image: Image, height: number, width: number): Float64Array {
   const [rows, columns] = [height >> 1, width >> 1];
-  return Float64Array.from({ length: rows * columns }, (_, i) => {
+  const means = new Float64Array(rows * columns);
+  for (let i = 0; i < means.length; i++) {
     const corner = 2 * Math.floor(i / columns) * width + 2 * (i % columns);
     const sum =
       (image[corner] ?? 0) +
       (image[corner + 1] ?? 0) +
       (image[corner + width] ?? 0) +
       (image[corner + width + 1] ?? 0);
-    return sum / 4;
-  });
+    means[i] = sum / 4;
+  }
+  return means;
 }

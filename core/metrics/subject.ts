@@ -30,6 +30,8 @@ export interface ModelProbe extends Asking {
   picture: Uint8Array;
   toInput: (picture: Uint8Array) => Float32Array;
   seed: number;
+  /** Of the curves of insertion, deletion and ablation, both ends included; by default 65. */
+  points?: number;
 }
 
 /** A method of explanation on one image. What is null cannot be measured. */

@@ -29,7 +29,12 @@ export type AuditOutcome =
   | { type: 'failed'; failure: RefusedFile };
 
 /** Errors after which the next image would fail the same way. */
-const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused', 'device-refused']);
+export const FATAL: ReadonlySet<string> = new Set([
+  'cancelled',
+  'write-failed',
+  'model-refused',
+  'device-refused',
+]);
 
 /**
  * Yields one outcome an image, in their order; every result stands in the journal before it is yielded.

@@ -12,6 +12,7 @@ export class Journal<Entry> {
   readonly #handle: FileHandle;
   readonly #file: string;
   #size: number;
+  #last: Promise<void> = Promise.resolve();
 
   private constructor(file: string, handle: FileHandle, size: number, entries: Entry[]) {
     this.#file = file;
@@ -44,8 +45,14 @@ export class Journal<Entry> {
     }
   }
 
-  /** Rejects with `write-failed`, leaving the file as it was, where the line cannot be written whole. */
-  async append(entry: Entry): Promise<void> {
+  /** Rejects with `write-failed`, leaving the file as it was, where the line cannot be written whole. Lines stand in the order of the calls. */
+  append(entry: Entry): Promise<void> {
+    const turn = this.#last.then(() => this.#write(entry));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #write(entry: Entry): Promise<void> {
     const line = Buffer.from(`${JSON.stringify(entry)}\n`);
     try {
       await this.#handle.appendFile(line);
@@ -59,6 +66,7 @@ export class Journal<Entry> {
   }
 
   async close(): Promise<void> {
+    await this.#last;
     await this.#handle.close();
   }
 }

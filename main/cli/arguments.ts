@@ -1,9 +1,13 @@
 /** What may be said on the command line, parsed into one typed command. */
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { BASELINE_IDS } from '../../core/attribution/baseline-kinds.ts';
+import { METHOD_IDS } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import { type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
+import { METRIC_IDS, type MetricId } from '../../core/metrics/metrics.ts';
+import { DEFAULT_METRICS, DESIGN_IDS, type Grid, gridsOf } from '../study/plan.ts';
 import type { TransformChoice } from '../app/contrast.ts';
 
 /** A mistake in what was typed: the message says which, and the command ends with exit code 2. */
@@ -58,12 +62,34 @@ export type Command =
       device: Provider;
       json: boolean;
     }
+  | {
+      command: 'study';
+      folder: string;
+      /** Absolute, as are the other files and folders. null: every image counts alike. */
+      labels: string | null;
+      masks: string | null;
+      cohort: string | null;
+      modelIds: readonly string[];
+      grids: readonly Grid[];
+      metrics: readonly MetricId[];
+      /** null: what the model decides on each image. */
+      target: string | null;
+      scalar: Scalar;
+      blank: BaselineName;
+      /** null: all images. */
+      limit: number | null;
+      seed: number;
+      out: string;
+      models: string | null;
+      device: Provider;
+      json: boolean;
+    }
   /** The browser host reads its own options. */
   | { command: 'serve'; args: string[] }
   | { command: 'devices'; json: boolean }
   | { command: 'model check'; file: string; json: boolean };
 
-const COMMANDS = ['explain', 'compare', 'audit', 'serve', 'devices', 'model check'] as const;
+const COMMANDS = ['explain', 'compare', 'audit', 'study', 'serve', 'devices', 'model check'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 const SCALARS: readonly Scalar[] = ['logit', 'probability', 'log-probability'];
@@ -77,6 +103,28 @@ const explanation = {
   baseline: { type: 'string' },
   target: { type: 'string' },
   scalar: { type: 'string' },
+  out: { type: 'string' },
+  models: { type: 'string' },
+  device: { type: 'string' },
+  json: { type: 'boolean' },
+} as const;
+
+const studied = {
+  ...help,
+  labels: { type: 'string' },
+  masks: { type: 'string' },
+  cohort: { type: 'string' },
+  model: { type: 'string' },
+  design: { type: 'string' },
+  methods: { type: 'string' },
+  baselines: { type: 'string' },
+  steps: { type: 'string' },
+  metrics: { type: 'string' },
+  target: { type: 'string' },
+  scalar: { type: 'string' },
+  blank: { type: 'string' },
+  limit: { type: 'string' },
+  seed: { type: 'string' },
   out: { type: 'string' },
   models: { type: 'string' },
   device: { type: 'string' },
@@ -97,6 +145,8 @@ export function parseCommand(words: readonly string[]): Command {
       return parseCompare(words.slice(1));
     case 'audit':
       return parseAudit(words.slice(1));
+    case 'study':
+      return parseStudy(words.slice(1));
     case 'serve':
       return { command: 'serve', args: words.slice(1) };
     case 'devices':
@@ -204,6 +254,38 @@ function parseAudit(words: string[]): Command {
   };
 }
 
+function parseStudy(words: string[]): Command {
+  const { values, positionals } = parse(words, studied);
+  if (values.help === true) return { command: 'help', topic: 'study' };
+  const folder = only(positionals, "'study' wants one folder of DICOM files");
+  if (values.out === undefined) throw new UsageError("'study' wants --out DIR");
+  const design = values.design === undefined ? null : oneOf('--design', values.design, DESIGN_IDS);
+  const chosen = {
+    methods: severalOf('--methods', values.methods, METHOD_IDS),
+    baselines: severalOf('--baselines', values.baselines, BASELINE_IDS),
+    steps: listOf(values.steps)?.map((steps) => integer('--steps', steps, 2, 2048)) ?? null,
+  };
+  return {
+    command: 'study',
+    folder,
+    labels: folderOf(values.labels),
+    masks: folderOf(values.masks),
+    cohort: folderOf(values.cohort),
+    modelIds: listOf(values.model) ?? [DEFAULT_MODEL],
+    grids: gridsOf(design, chosen),
+    metrics: severalOf('--metrics', values.metrics, METRIC_IDS) ?? DEFAULT_METRICS,
+    target: values.target ?? null,
+    scalar: oneOf('--scalar', values.scalar ?? 'logit', SCALARS),
+    blank: oneOf('--blank', values.blank ?? DEFAULT_BASELINE, BASELINES),
+    limit: values.limit === undefined ? null : integer('--limit', values.limit, 1, 1_000_000),
+    seed: values.seed === undefined ? 1 : integer('--seed', values.seed, 0, 2 ** 31 - 1),
+    out: path.resolve(values.out),
+    models: folderOf(values.models),
+    device: oneOf('--device', values.device ?? 'cpu', PROVIDERS),
+    json: values.json === true,
+  };
+}
+
 function parseDevices(words: string[]): Command {
   const { values, positionals } = parse(words, { ...help, json: { type: 'boolean' } } as const);
   if (values.help === true) return { command: 'help', topic: 'devices' };
@@ -265,6 +347,19 @@ function oneOf<T extends string>(option: string, value: string, allowed: readonl
   const found = allowed.find((each) => each === value);
   if (found === undefined) throw new UsageError(`${option} is one of ${allowed.join(', ')}, not '${value}'`);
   return found;
+}
+
+/** "a,b,c" */
+function listOf(text: string | undefined): string[] | null {
+  return text?.split(',').map((part) => part.trim()) ?? null;
+}
+
+function severalOf<T extends string>(
+  option: string,
+  text: string | undefined,
+  allowed: readonly T[],
+): T[] | null {
+  return listOf(text)?.map((part) => oneOf(option, part, allowed)) ?? null;
 }
 
 function integer(option: string, text: string, least: number, most: number): number {

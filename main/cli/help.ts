@@ -1,4 +1,7 @@
 /** What `--help` prints. */
+import { BASELINE_IDS } from '../../core/attribution/baseline-kinds.ts';
+import { METHOD_IDS } from '../../core/attribution/methods.ts';
+import { METRIC_IDS } from '../../core/metrics/metrics.ts';
 import type { CommandName } from './arguments.ts';
 
 const EXPLANATION_OPTIONS = `  --model ID        the model to explain; explain: pneumonia by default
@@ -47,6 +50,36 @@ it explains the first.
   --out DIR         where to write
 ${EXPLANATION_OPTIONS}
 ${EXIT_CODES}`,
+  study: `Usage: pathlight study FOLDER --labels FILE --out DIR [options]
+
+Makes the maps of many methods, baselines and numbers of steps of every DICOM image of a folder, and measures each beside
+maps that know nothing of the model: the published experiments, on your own images. Writes DIR/results.csv, statistics.csv,
+agreement.csv, steps.csv, failures.jsonl, study.json and the maps in DIR/maps; docs/results.md describes them. Run again, it goes on
+where it stopped, and keeps what still fits when options change. Of an image with several frames it takes the first.
+
+  --labels FILE     a CSV table with the columns file and label; figures are then given for each label, too
+  --masks DIR       where the evidence should be: a PNG for each image, named like it; by default the lungs, as the lungs
+                    model draws them
+  --model ID,ID     the models; pneumonia by default
+  --design NAME     idgi: each path with and without IDGI, over the steps; baselines: one method from six baselines;
+                    all (default): both. The next three replace what it consists of
+  --methods A,B     ${METHOD_IDS.join(', ')}
+  --baselines A,B   ${BASELINE_IDS.filter((id) => id !== 'image').join(', ')}
+  --steps 8,16      numbers of steps, of the methods that take them
+  --metrics A,B     ${METRIC_IDS.join(', ')}
+  --cohort DIR      a folder of DICOM images to compare with, for the methods and baselines that do
+  --target LABEL    the label to explain; by default what the model decides on each image
+  --scalar NAME     logit (default), probability or log-probability
+  --blank NAME      what pixels become where a metric takes them away: black, white, grey or blurred (default)
+  --limit N         takes N of the images, from each label in turn
+  --seed N          of what is drawn: images, noise, random maps; 1 by default
+  --out DIR         where to write
+  --models DIR      a folder of further models, one folder a model with its card.json
+  --device NAME     what computes the gradients: cpu (default), webgpu, cuda, dml or coreml
+  --json            print one row of results.csv a line, as an object
+  -h, --help        print this
+
+${EXIT_CODES}`,
   serve: '',
   devices: `Usage: pathlight devices [--json]
 
@@ -69,6 +102,7 @@ Usage: pathlight COMMAND [options]
   explain FILE-or-FOLDER ...           explain images: map, overlay, result and report of each
   compare FILE [OTHER-FILE]            explain two images, or one and a changed version of it: what moved?
   audit FOLDER --model ID --out DIR    explain a whole folder: table, summary, flags
+  study FOLDER --labels FILE --out DIR compare methods, baselines and steps over a folder
   serve [FILE-or-FOLDER ...]           open the workbench in the browser
   devices                              list what can compute here, each after a self-test
   model check FILE.onnx                say whether a model can be explained

@@ -63,7 +63,7 @@ export async function withSession<T>(
  */
 export async function checkedCard(
   { models, engine }: Pick<Session, 'models' | 'engine'>,
-  { model, target }: ExplanationChoices,
+  { model, target }: Pick<ExplanationChoices, 'model' | 'target'>,
 ): Promise<ModelCard> {
   const { card, engine: described } = await models.find(model);
   if (card.task !== 'classification') {

@@ -1,0 +1,297 @@
+/** `pathlight study`: methods, baselines and steps over a folder, measured, as tables. */
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { PathlightError } from '../../core/contract/errors.ts';
+import type { RefusedFile } from '../../core/contract/library.ts';
+import { randomSource } from '../../core/metrics/random.ts';
+import { lockFolder } from '../app/folder-lock.ts';
+import { Journal } from '../app/journal.ts';
+import type { LibraryImage } from '../app/library.ts';
+import { modelSha256 } from '../app/model-sha256.ts';
+import type { UsableModel } from '../app/models.ts';
+import { checkWritable, writeFilesAtomically } from '../app/write-files.ts';
+import { grouped } from '../study/grouped.ts';
+import { type Labels, readLabels } from '../study/labels.ts';
+import type { Likeness } from '../study/likeness.ts';
+import { type Cell, planOf } from '../study/plan.ts';
+import { parseLine } from '../study/record.ts';
+import {
+  AGREEMENT_COLUMNS,
+  ROW_COLUMNS,
+  STATISTICS_COLUMNS,
+  STEPS_COLUMNS,
+  type StepsRow,
+  type StudyRow,
+  table,
+} from '../study/row.ts';
+import { agreementRows, statisticsOf } from '../study/statistics.ts';
+import { study as studyImages } from '../study/study.ts';
+import type { Command } from './arguments.ts';
+import { bar, createProgress, duration } from './progress.ts';
+import {
+  checkedCard,
+  type ExitCode,
+  failureLine,
+  foreignLine,
+  scan,
+  sentence,
+  type Session,
+  type Terminal,
+  withSession,
+} from './session.ts';
+
+type StudyCommand = Extract<Command, { command: 'study' }>;
+
+/** Images of a cohort that are taken, so that they fit the memory. */
+const MOST_OF_COHORT = 64;
+const MOST_LABEL_BYTES = 64 * 2 ** 20;
+
+export async function study(command: StudyCommand, terminal: Terminal): Promise<ExitCode> {
+  const { err, signal } = terminal;
+  const progress = createProgress(err);
+  return withSession(command, async (session) => {
+    const models: UsableModel[] = [];
+    for (const model of new Set(command.modelIds)) {
+      await checkedCard(session, { model, target: command.target });
+      models.push(await session.models.find(model));
+    }
+    if (command.masks !== null) await checkFolder(command.masks);
+    const found = await scan(session.library, [command.folder], command.out, progress, signal);
+    err.write(foreignLine(found.foreign));
+    for (const failure of found.refused) err.write(failureLine(failure));
+    if (found.images.length === 0) {
+      err.write('No DICOM image was found.\n');
+      return 1;
+    }
+    const cohort = command.cohort === null ? [] : await cohortOf(session, command.cohort, command, terminal);
+    const cells = planOf(command.grids, { cohort: cohort.length, seed: command.seed });
+    const labels = await labelsOf(command.labels, found.images);
+    for (const note of labels.notes) err.write(sentenceLine(note));
+    const images = chosenImages(found.images, labels, command.limit, command.seed);
+    await checkWritable(command.out);
+    const release = await lockFolder(command.out);
+    try {
+      return await studyFolder(command, terminal, session, {
+        ...{ models, cells, images, cohort, labels },
+        refused: found.refused,
+      });
+    } finally {
+      release();
+    }
+  });
+}
+
+interface Plan {
+  models: UsableModel[];
+  cells: Cell[];
+  images: LibraryImage[];
+  cohort: LibraryImage[];
+  labels: Labels;
+  refused: RefusedFile[];
+}
+
+interface Outcome {
+  rows: StudyRow[];
+  likenesses: Likeness[];
+  steps: StepsRow[];
+  failures: RefusedFile[];
+  notes: string[];
+  made: number;
+  resumed: number;
+}
+
+async function studyFolder(
+  command: StudyCommand,
+  terminal: Terminal,
+  session: Session,
+  plan: Plan,
+): Promise<ExitCode> {
+  const { err } = terminal;
+  const journal = await Journal.open(path.join(command.out, 'study.jsonl'), parseLine);
+  const began = performance.now();
+  try {
+    const outcome = await runStudy(command, terminal, session, plan, journal);
+    const failures = [...plan.refused, ...outcome.failures];
+    await writeTables(command, session, plan, { ...outcome, failures });
+    const { made, resumed } = outcome;
+    err.write(
+      `${counted(made + resumed, 'map')} of ${counted(plan.images.length, 'image')} measured` +
+        `${resumed > 0 ? ` (${resumed} taken over from an earlier run)` : ''} in ${duration((performance.now() - began) / 1000)}; ` +
+        `${failures.length} failed. Written to ${command.out}\n`,
+    );
+    return failures.length > 0 ? 1 : 0;
+  } finally {
+    await journal.close();
+  }
+}
+
+async function runStudy(
+  { out: folder, masks, metrics, target, scalar, blank, seed, device, json }: StudyCommand,
+  { out, err, signal }: Terminal,
+  { engine, analysis }: Session,
+  { models, cells, images, cohort, labels }: Plan,
+  journal: Parameters<typeof studyImages>[2]['journal'],
+): Promise<Outcome> {
+  const progress = createProgress(err);
+  const each = cells.reduce((sum, { gradients }) => sum + gradients, 0);
+  const total = each * images.length * models.length;
+  err.write(
+    `${counted(images.length, 'image')}, ${counted(models.length, 'model')}, ${counted(cells.length, 'map')} each: ` +
+      `about ${total.toLocaleString('en')} gradients\n`,
+  );
+  const outcome: Outcome = {
+    ...{ rows: [], likenesses: [], steps: [], failures: [], notes: [] },
+    ...{ made: 0, resumed: 0 },
+  };
+  const began = performance.now();
+  let [done, computed] = [0, 0];
+  const request = {
+    ...{ images, models, cells, metrics, cohort, masks, target, scalar, blank, seed, journal },
+    groupOf: labels.of,
+    provider: device,
+    mapsFolder: path.join(folder, 'maps'),
+  };
+  for await (const event of studyImages(engine, analysis, request, signal)) {
+    switch (event.type) {
+      case 'map':
+        outcome.rows.push(...event.rows);
+        outcome[event.resumed ? 'resumed' : 'made']++;
+        done += event.gradients;
+        if (!event.resumed) computed += event.gradients;
+        if (json) for (const row of event.rows) out.write(`${JSON.stringify(row)}\n`);
+        break;
+      case 'failed':
+        outcome.failures.push(event.failure);
+        done += event.gradients;
+        progress.clear();
+        err.write(failureLine(event.failure));
+        break;
+      case 'note':
+        outcome.notes.push(event.text);
+        progress.clear();
+        err.write(sentenceLine(event.text));
+        break;
+      case 'image':
+        outcome.likenesses.push(...event.likenesses);
+        outcome.steps.push(...event.steps);
+    }
+    progress.show(progressText(done, computed, total, performance.now() - began));
+  }
+  progress.clear();
+  return outcome;
+}
+
+/** "[####----] 1,200 of 7,000 gradients, 45 a second, 2 min 9 s left" */
+function progressText(done: number, computed: number, total: number, milliseconds: number): string {
+  const rate = computed / (milliseconds / 1000);
+  const pace =
+    computed === 0
+      ? ''
+      : `, ${rate.toFixed(rate < 10 ? 1 : 0)} a second, ${duration((total - done) / rate)} left`;
+  return `${bar(done / total)} ${done.toLocaleString('en')} of ${total.toLocaleString('en')} gradients${pace}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function sentenceLine(text: string): string {
+  return `${sentence(text)}\n`;
+}
+
+async function checkFolder(folder: string): Promise<void> {
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new PathlightError('not-found', `'${folder}' is not a folder`, 'Check the path.');
+}
+
+async function labelsOf(file: string | null, images: readonly LibraryImage[]): Promise<Labels> {
+  if (file === null) return { of: () => '', notes: [] };
+  const names = images.map(({ entry }) => entry.file);
+  try {
+    if ((await stat(file)).size > MOST_LABEL_BYTES) {
+      throw new PathlightError('too-large', `'${file}' is larger than 64 MB`, 'Name a table of labels.');
+    }
+    return readLabels(await readFile(file, 'utf8'), names);
+  } catch (error) {
+    if (error instanceof PathlightError) throw error;
+    throw new PathlightError('not-found', `The labels '${file}' cannot be read`, 'Check the path.', {
+      cause: error,
+    });
+  }
+}
+
+async function cohortOf(
+  { library }: Session,
+  folder: string,
+  { out, seed }: StudyCommand,
+  { err, signal }: Terminal,
+): Promise<LibraryImage[]> {
+  const { images, refused } = await scan(library, [folder], out, createProgress(err), signal);
+  for (const failure of refused) err.write(failureLine(failure));
+  if (images.length === 0) {
+    throw new PathlightError('not-found', `No DICOM image was found in '${folder}'`, 'Check --cohort.');
+  }
+  if (images.length > MOST_OF_COHORT) {
+    err.write(`The cohort has ${images.length} images: ${MOST_OF_COHORT} of them are drawn.\n`);
+  }
+  return drawn(images, randomSource(seed)).slice(0, MOST_OF_COHORT);
+}
+
+/** From each label in turn, drawn by the seed; in the folder's order. */
+function chosenImages(
+  images: readonly LibraryImage[],
+  labels: Labels,
+  limit: number | null,
+  seed: number,
+): LibraryImage[] {
+  if (limit === null || limit >= images.length) return [...images];
+  const random = randomSource(seed);
+  const groups = [...grouped(images, ({ entry }) => labels.of(entry.file)).values()].map((group) =>
+    drawn(group, random),
+  );
+  const longest = Math.max(...groups.map((group) => group.length));
+  const inTurn = Array.from({ length: longest }, (_, k) => groups.flatMap((group) => group.slice(k, k + 1)));
+  const taken = new Set(inTurn.flat().slice(0, limit));
+  return images.filter((image) => taken.has(image));
+}
+
+/** A seeded shuffle. */
+function drawn<T>(items: readonly T[], random: () => number): T[] {
+  const keyed = items.map((item) => ({ item, key: random() }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
+}
+
+async function writeTables(
+  command: StudyCommand,
+  session: Session,
+  { models, cells, images, cohort, labels }: Plan,
+  { rows, likenesses, steps, failures, notes }: Outcome,
+): Promise<void> {
+  const { folder, metrics, target, scalar, blank, seed, masks } = command;
+  const lungs = await session.models.lungs();
+  const asked = {
+    app: session.analysis.app,
+    ...{ folder, images: images.length, cohort: cohort.length },
+    models: models.map(({ card }) => ({ id: card.id, sha256: modelSha256(card) })),
+    masks:
+      masks === null
+        ? lungs === undefined
+          ? null
+          : { model: lungs.card.id, sha256: modelSha256(lungs.card) }
+        : { folder: masks },
+    ...{ target, scalar, blank, seed, metrics },
+    maps: cells,
+    notes: [...labels.notes, ...notes],
+  };
+  await writeFilesAtomically(command.out, [
+    { name: 'study.json', bytes: `${JSON.stringify(asked, null, 2)}\n` },
+    { name: 'results.csv', bytes: table(ROW_COLUMNS, rows) },
+    { name: 'statistics.csv', bytes: table(STATISTICS_COLUMNS, statisticsOf(rows, seed)) },
+    { name: 'agreement.csv', bytes: table(AGREEMENT_COLUMNS, agreementRows(likenesses, seed)) },
+    { name: 'steps.csv', bytes: table(STEPS_COLUMNS, steps) },
+    { name: 'failures.jsonl', bytes: failures.map((failure) => `${JSON.stringify(failure)}\n`).join('') },
+  ]);
+}

@@ -1,0 +1,346 @@
+/** Runs a study: every map of the plan of every image and model, measured; what an earlier run has made is taken over. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { baselineKinds } from '../../core/attribution/baseline-kinds.ts';
+import { differenceFloor } from '../../core/attribution/convergence.ts';
+import { needsOf } from '../../core/attribution/methods.ts';
+import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
+import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
+import type { RefusedFile } from '../../core/contract/library.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import { readNpy, writeNpy } from '../../core/imaging/npy.ts';
+import { type Measured, measureMap } from '../../core/metrics/measure.ts';
+import { type MetricId, metrics } from '../../core/metrics/metrics.ts';
+import type { Subject, Value } from '../../core/metrics/subject.ts';
+import type { Analysis } from '../app/analysis.ts';
+import { FATAL } from '../app/audit.ts';
+import type { Journal } from '../app/journal.ts';
+import type { LibraryImage } from '../app/library.ts';
+import { modelSha256 } from '../app/model-sha256.ts';
+import type { UsableModel } from '../app/models.ts';
+import { codeIdentity } from '../app/root.ts';
+import { writeFilesAtomically } from '../app/write-files.ts';
+import { type AttributionJob, type Engine, mapsOf } from '../engine/engine.ts';
+import { type Likeness, likenessesOf, stepsOf } from './likeness.ts';
+import { oneAhead } from './one-ahead.ts';
+import type { Cell } from './plan.ts';
+import { Known, keyOf, type Made, type MeasuredValues, type StudyLine } from './record.ts';
+import type { StepsRow, StudyMap, StudyRow } from './row.ts';
+import { type Questions, type StudiedImage, studiedImage } from './subject.ts';
+
+export interface StudyRequest extends Questions {
+  images: readonly LibraryImage[];
+  /** The label of an image, '' where it has none. */
+  groupOf: (file: string) => string;
+  models: readonly UsableModel[];
+  cells: readonly Cell[];
+  metrics: readonly MetricId[];
+  /** Images to compare with, for methods and baselines that do. */
+  cohort: readonly LibraryImage[];
+  provider: Provider;
+  journal: Journal<StudyLine>;
+  /** Where the maps are kept. */
+  mapsFolder: string;
+}
+
+/** What a study has come to. `gradients`: of the plan, that this settles. */
+export type StudyEvent =
+  | { type: 'map'; rows: StudyRow[]; gradients: number; resumed: boolean }
+  | { type: 'failed'; failure: RefusedFile; gradients: number }
+  | { type: 'note'; text: string }
+  /** All maps of one image and model are there. */
+  | { type: 'image'; likenesses: Likeness[]; steps: StepsRow[] };
+
+/** A map on its way to being measured; or why there is none. */
+type Making =
+  | {
+      type: 'map';
+      studied: StudiedImage;
+      cell: Cell;
+      key: string;
+      made: Made;
+      resumed: boolean;
+      map: Float32Array | null;
+    }
+  | { type: 'failed'; failure: RefusedFile; gradients: number }
+  | { type: 'note'; text: string }
+  | { type: 'end'; studied: StudiedImage };
+
+/**
+ * Yields what becomes of every map, in the order of images, models and the plan. A map and its values stand on the disk before they are
+ * yielded.
+ */
+export async function* study(
+  engine: Engine,
+  analysis: Analysis,
+  request: StudyRequest,
+  signal: AbortSignal,
+): AsyncGenerator<StudyEvent, void, undefined> {
+  const ending = new AbortController();
+  const run = new Run(engine, analysis, request, AbortSignal.any([signal, ending.signal]));
+  let maps: StudyMap[] = [];
+  try {
+    for await (const making of oneAhead(run.maps())) {
+      if (making.type === 'map') {
+        const { rows, failures } = await run.measure(making);
+        const map = run.describe(making);
+        maps.push(map);
+        for (const failure of failures) yield { type: 'failed', failure, gradients: 0 };
+        const { cell, resumed } = making;
+        yield {
+          type: 'map',
+          rows: rows.map((row) => ({ ...map, ...row })),
+          gradients: cell.gradients,
+          resumed,
+        };
+      } else if (making.type === 'end') {
+        const read = ({ map }: StudyMap): Promise<Float32Array> =>
+          readMap(path.join(request.mapsFolder, map));
+        yield { type: 'image', likenesses: await likenessesOf(maps, read), steps: await stepsOf(maps, read) };
+        maps = [];
+      } else {
+        yield making;
+      }
+    }
+  } finally {
+    ending.abort();
+  }
+}
+
+class Run {
+  readonly #engine: Engine;
+  readonly #analysis: Analysis;
+  readonly #request: StudyRequest;
+  readonly #signal: AbortSignal;
+  readonly #known: Known;
+  readonly #code = codeIdentity();
+  readonly #cohorts = new Map<string, Promise<{ sha256: string; x: Float32Array }[]>>();
+
+  constructor(engine: Engine, analysis: Analysis, request: StudyRequest, signal: AbortSignal) {
+    this.#engine = engine;
+    this.#analysis = analysis;
+    this.#request = request;
+    this.#signal = signal;
+    this.#known = new Known(request.journal.entries);
+  }
+
+  async *maps(): AsyncGenerator<Making, void, undefined> {
+    const { images, models, cells, provider } = this.#request;
+    const total = cells.reduce((sum, { gradients }) => sum + gradients, 0);
+    const devices = new Map<UsableModel, DeviceInfo>();
+    for (const model of models) devices.set(model, await this.#engine.device(provider, model.engine));
+    for (const image of images) {
+      for (const [model, device] of devices) {
+        this.#throwIfCancelled();
+        let studied: StudiedImage;
+        try {
+          studied = await studiedImage(
+            this.#engine,
+            this.#analysis,
+            image,
+            model,
+            this.#request,
+            this.#signal,
+          );
+        } catch (error) {
+          yield { type: 'failed', failure: failureOf(error, image), gradients: total };
+          continue;
+        }
+        if (this.#request.masks !== null && studied.mask === null && model === models[0]) {
+          yield { type: 'note', text: `${image.entry.file}: there is no mask` };
+        }
+        for (const cell of cells) {
+          try {
+            yield await this.#made(studied, cell, device);
+          } catch (error) {
+            yield {
+              type: 'failed',
+              failure: failureOf(error, image, wayOf(cell)),
+              gradients: cell.gradients,
+            };
+          }
+        }
+        yield { type: 'end', studied };
+      }
+    }
+  }
+
+  async #made(studied: StudiedImage, cell: Cell, device: DeviceInfo): Promise<Making> {
+    this.#throwIfCancelled();
+    const { model, sha256, x, target } = studied;
+    const { scalar, mapsFolder, provider } = this.#request;
+    const { card } = model;
+    const references = await this.#references(cell, card, sha256);
+    // The self-test's figures say how good the map is, not which map it is.
+    const computer = { ...device, selfTest: null };
+    const key = keyOf([
+      ...[sha256, 0, modelSha256(card), card.input, card.heldInputs, card.output, target.index, scalar],
+      ...[cell.method, cell.baseline, cell.parameters, references.map((each) => each.sha256)],
+      ...[computer, this.#code],
+    ]);
+    const before = this.#known.made(key);
+    if (before !== undefined && (await isThere(path.join(mapsFolder, fileOf(key))))) {
+      return { type: 'map', studied, cell, key, made: before, resumed: true, map: null };
+    }
+    const { parameters, method, baseline } = cell;
+    const job: AttributionJob = {
+      model: model.engine,
+      provider,
+      x,
+      input: card.input,
+      target: target.index,
+      scalar,
+      method: { id: method, parameters: parameters.method },
+      baseline: baseline === null ? null : { id: baseline, parameters: parameters.baseline },
+      ...(references.length === 0 ? {} : { references: references.map((each) => each.x) }),
+    };
+    for await (const frame of mapsOf(this.#engine.attribute(job, this.#signal))) {
+      if (!frame.final) continue;
+      const { height, width } = card.input;
+      const map = summed(frame.map, height * width);
+      const { sum, expectedSum, evaluations, baselineEvaluations, seconds } = frame;
+      const made: Made = {
+        target: target.label,
+        prediction: studied.prediction.label,
+        probability: studied.prediction.scores[target.label] ?? NaN,
+        evaluations: evaluations + baselineEvaluations,
+        seconds,
+        sum,
+        expectedSum,
+        gapRelative:
+          expectedSum === null
+            ? null
+            : Math.abs(sum - expectedSum) / Math.max(Math.abs(expectedSum), differenceFloor(scalar)),
+      };
+      const bytes = writeNpy({ type: 'float32', shape: [height, width], data: map });
+      await writeFilesAtomically(mapsFolder, [{ name: fileOf(key), bytes }]);
+      await this.#remember({ map: key, made });
+      return { type: 'map', studied, cell, key, made, resumed: false, map };
+    }
+    throw new PathlightError('engine', 'The computation ended before its final map', 'Start it again.');
+  }
+
+  async #references(
+    { method, baseline, parameters }: Cell,
+    card: ModelCard,
+    except: string,
+  ): Promise<{ sha256: string; x: Float32Array }[]> {
+    const needs = [
+      ...needsOf(method, parameters.method),
+      ...(baseline === null ? [] : baselineKinds[baseline].needs),
+    ];
+    if (!needs.includes('references')) return [];
+    const contract = JSON.stringify(card.input);
+    const cohort =
+      this.#cohorts.get(contract) ??
+      Promise.all(
+        this.#request.cohort.map(async (image) => ({
+          sha256: await this.#analysis.images.sha256(image),
+          x: await this.#analysis.images.input({ image, frame: 0 }, card.input),
+        })),
+      );
+    this.#cohorts.set(contract, cohort);
+    // An image is not compared with itself.
+    return (await cohort).filter(({ sha256 }) => sha256 !== except);
+  }
+
+  async #remember(line: StudyLine): Promise<void> {
+    await this.#request.journal.append(line);
+    this.#known.add(line);
+  }
+
+  /** What the metrics say of a map; and those that fail. */
+  async measure(
+    making: Extract<Making, { type: 'map' }>,
+  ): Promise<{ rows: ({ metric: MetricId } & MeasuredValues)[]; failures: RefusedFile[] }> {
+    const { studied, cell, key, made } = making;
+    const context = keyOf(studied.context);
+    const rows: ({ metric: MetricId } & MeasuredValues)[] = [];
+    const failures: RefusedFile[] = [];
+    let { map } = making;
+    for (const metric of this.#request.metrics) {
+      this.#throwIfCancelled();
+      try {
+        let measured = this.#known.measured(key, context, metric);
+        if (measured === undefined) {
+          map ??= await readMap(path.join(this.#request.mapsFolder, fileOf(key)));
+          const found = await measureMap(metric, map, subjectFor(metric, studied.subject, made));
+          if (found === null) continue;
+          measured = valuesOf(found);
+          await this.#remember({ map: key, context, metric, measured });
+        }
+        rows.push({ metric, ...measured });
+      } catch (error) {
+        failures.push(failureOf(error, studied.image, `${wayOf(cell)}, ${metrics[metric].name}`));
+      }
+    }
+    return { rows, failures };
+  }
+
+  describe({ studied, cell, key, made }: Extract<Making, { type: 'map' }>): StudyMap {
+    const { image, sha256, model, mask } = studied;
+    const { file } = image.entry;
+    return {
+      ...{ image: file, frame: 0, sha256, group: this.#request.groupOf(file), model: model.card.id },
+      ...{ method: cell.method, baseline: cell.baseline, steps: cell.steps },
+      ...made,
+      scalar: this.#request.scalar,
+      mask,
+      map: fileOf(key),
+    };
+  }
+
+  #throwIfCancelled(): void {
+    if (this.#signal.aborted) throw new PathlightError('cancelled', 'Cancelled');
+  }
+}
+
+/** The map's name among the maps: its content's, not its patient's. */
+function fileOf(key: string): string {
+  return `${key.slice(0, 32)}.npy`;
+}
+
+/** Completeness is held against what the map's own method promises, and not against the probe's baseline; the rest against the same for all maps. */
+function subjectFor(metric: MetricId, subject: Subject, { expectedSum }: Made): Subject {
+  if (metric !== 'completeness-gap' || subject.model === null) return subject;
+  if (expectedSum === null) return { ...subject, model: null };
+  const promised = Float64Array.of(expectedSum, 0);
+  return { ...subject, model: { ...subject.model, scalar: () => Promise.resolve(promised) } };
+}
+
+/** As a line of the file can say them. */
+function valuesOf({ value, null: { random, edges } }: Measured): MeasuredValues {
+  const finite = (each: Value): Value => (each === null || Number.isFinite(each) ? each : null);
+  return { value: finite(value), random: finite(random), edges: finite(edges) };
+}
+
+/** [channels, pixels] -> [pixels] */
+function summed(map: Float32Array, pixels: number): Float32Array {
+  const sum = map.slice(0, pixels);
+  for (let i = pixels; i < map.length; i++) sum[i % pixels] = (sum[i % pixels] ?? 0) + (map[i] ?? 0);
+  return sum;
+}
+
+/** "idgi-ig from black, 8 steps" */
+function wayOf({ method, baseline, steps }: Cell): string {
+  return `${method}${baseline === null ? '' : ` from ${baseline}`}${steps === null ? '' : `, ${steps} steps`}`;
+}
+
+/** @throws what would stop every image */
+function failureOf(error: unknown, { entry }: LibraryImage, what = ''): RefusedFile {
+  const { kind, message, advice } = toErrorReport(error);
+  if (FATAL.has(kind)) throw error;
+  return { file: entry.file, reason: what === '' ? message : `${what}: ${message}`, advice };
+}
+
+async function readMap(file: string): Promise<Float32Array> {
+  const { data } = readNpy(await readFile(file));
+  return Float32Array.from(data as Float32Array);
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return readMap(file).then(
+    () => true,
+    () => false,
+  );
+}
