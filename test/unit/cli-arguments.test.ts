@@ -2,6 +2,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseCommand, UsageError } from '../../main/cli/arguments.ts';
 import { helpText } from '../../main/cli/help.ts';
+import { DEFAULT_METRICS, designs } from '../../main/study/plan.ts';
 
 describe('a command line', () => {
   test('of explain has everything but the paths by default', () => {
@@ -64,6 +65,38 @@ describe('a command line', () => {
     });
   });
 
+  test('of study has both designs by default', () => {
+    expect(parseCommand(['study', 'folder', '--out', 'o'])).toEqual({
+      command: 'study',
+      folder: 'folder',
+      labels: null,
+      masks: null,
+      cohort: null,
+      modelIds: ['pneumonia'],
+      grids: [designs.idgi, designs.baselines],
+      metrics: DEFAULT_METRICS,
+      target: null,
+      scalar: 'logit',
+      blank: 'blurred',
+      limit: null,
+      seed: 1,
+      out: path.resolve('o'),
+      models: null,
+      device: 'cpu',
+      json: false,
+    });
+  });
+
+  test('of study with lists', () => {
+    const words =
+      'study f --out o --labels l.csv --masks m --cohort c --model a,b --methods idgi-ig,gradient --baselines black --steps 8,16 --metrics insertion,sparseness --blank black --limit 5 --seed 7';
+    expect(parseCommand(words.split(' '))).toMatchObject({
+      ...{ labels: path.resolve('l.csv'), masks: path.resolve('m'), cohort: path.resolve('c') },
+      ...{ modelIds: ['a', 'b'], metrics: ['insertion', 'sparseness'], blank: 'black', limit: 5, seed: 7 },
+      grids: [{ methods: ['idgi-ig', 'gradient'], baselines: ['black'], steps: [8, 16] }],
+    });
+  });
+
   test('of devices', () => {
     expect(parseCommand(['devices'])).toEqual({ command: 'devices', json: false });
     expect(parseCommand(['devices', '--json'])).toEqual({ command: 'devices', json: true });
@@ -85,7 +118,7 @@ describe('a command line', () => {
     expect(parseCommand(words)).toEqual({ command: 'help', topic: null });
   });
 
-  test.each(['explain', 'audit', 'devices', 'model check'] as const)(
+  test.each(['explain', 'audit', 'study', 'devices', 'model check'] as const)(
     '%s --help asks for its help',
     (topic) => {
       expect(parseCommand([...topic.split(' '), '--help'])).toEqual({ command: 'help', topic });
@@ -113,6 +146,10 @@ describe('a command line', () => {
     ['audit x --out o', "'audit' wants --model ID"],
     ['audit x --model m', "'audit' wants --out DIR"],
     ['audit x y --model m --out o', "'audit' wants one folder"],
+    ['study x', "'study' wants --out DIR"],
+    ['study x --out o --methods idgi-ig,lime', '--methods is one of integrated-gradients, '],
+    ['study x --out o --steps 8,many', "--steps is a whole number from 2 to 2048, not 'many'"],
+    ['study x --out o --design both', "--design is one of idgi, baselines, all, not 'both'"],
     ['model', "'model' is followed by 'check'"],
     ['model check', "'model check' wants one ONNX file"],
   ])('%s is a mistake', (line, message) => {
