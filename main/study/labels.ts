@@ -1,6 +1,7 @@
 /** labels.csv: which group each image of a study belongs to. */
 import { PathlightError } from '../../core/contract/errors.ts';
 import { readCsv } from '../app/csv.ts';
+import { grouped } from './grouped.ts';
 
 /** What a table says of the images of a folder. */
 export interface Labels {
@@ -12,15 +13,24 @@ export interface Labels {
 
 /**
  * @param text a table with the columns `file` and `label`; others are passed over
- * @param images names relative to the studied folder; a row's file may be without its ending, or have another
+ * @param images names relative to the studied folder; a row's file may be without its ending or its folder, or have others
  * @throws PathlightError `damaged`, or `bad-request` where a column is missing
  */
 export function readLabels(text: string, images: readonly string[]): Labels {
   const [header = [], ...records] = readCsv(text);
   const [fileAt, labelAt] = ['file', 'label'].map((name) => columnOf(header, name));
-  const named = new Map(images.map((image) => [image, image]));
-  const stems = new Map<string, string[]>();
-  for (const image of images) stems.set(stemOf(image), [...(stems.get(stemOf(image)) ?? []), image]);
+  const names = [
+    grouped(images, (image) => image),
+    grouped(images, stemOf),
+    // Tables often name files without their folders, or with others.
+    grouped(images, (image) => baseOf(stemOf(image))),
+  ];
+  const fitting = (file: string): readonly string[] => {
+    const keys = [file, stemOf(file), baseOf(stemOf(file))];
+    return (
+      names.flatMap((known, k) => [known.get(keys[k] ?? '') ?? []]).find((found) => found.length > 0) ?? []
+    );
+  };
 
   const labels = new Map<string, string>();
   const [unknown, ambiguous, twice, contradictory] = [[], [], [], new Set<string>()] as [
@@ -32,8 +42,7 @@ export function readLabels(text: string, images: readonly string[]): Labels {
   for (const record of records) {
     const file = (record[fileAt ?? 0] ?? '').trim().replaceAll('\\', '/');
     const label = (record[labelAt ?? 0] ?? '').trim();
-    const candidates = named.has(file) ? [file] : (stems.get(stemOf(file)) ?? []);
-    const [image, another] = candidates;
+    const [image, another] = fitting(file);
     if (image === undefined) unknown.push(file);
     else if (another !== undefined) ambiguous.push(file);
     else if (!labels.has(image)) labels.set(image, label);
@@ -71,6 +80,10 @@ function columnOf(header: readonly string[], name: string): number {
 /** The name without its ending. */
 export function stemOf(file: string): string {
   return file.replace(/\.[^./]*$/, '');
+}
+
+function baseOf(file: string): string {
+  return file.slice(file.lastIndexOf('/') + 1);
 }
 
 /** "3 images have no label: a.dcm, b.dcm, c.dcm" */

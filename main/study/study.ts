@@ -4,7 +4,7 @@ import path from 'node:path';
 import { baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { needsOf } from '../../core/attribution/methods.ts';
-import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
+import type { DeviceInfo } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
@@ -37,7 +37,6 @@ export interface StudyRequest extends Questions {
   metrics: readonly MetricId[];
   /** Images to compare with, for methods and baselines that do. */
   cohort: readonly LibraryImage[];
-  provider: Provider;
   journal: Journal<StudyLine>;
   /** Where the maps are kept. */
   mapsFolder: string;
@@ -264,7 +263,7 @@ class Run {
         let measured = this.#known.measured(key, context, metric);
         if (measured === undefined) {
           map ??= await readMap(path.join(this.#request.mapsFolder, fileOf(key)));
-          const found = await measureMap(metric, map, subjectFor(metric, studied.subject, made));
+          const found = await measureMap(metric, map, await subjectFor(metric, studied, made));
           if (found === null) continue;
           measured = valuesOf(found);
           await this.#remember({ map: key, context, metric, measured });
@@ -301,7 +300,12 @@ function fileOf(key: string): string {
 }
 
 /** Completeness is held against what the map's own method promises, and not against the probe's baseline; the rest against the same for all maps. */
-function subjectFor(metric: MetricId, subject: Subject, { expectedSum }: Made): Subject {
+async function subjectFor(
+  metric: MetricId,
+  { subject, undecided }: StudiedImage,
+  { expectedSum }: Made,
+): Promise<Subject> {
+  if (metric === 'ablation-drop') return undecided();
   if (metric !== 'completeness-gap' || subject.model === null) return subject;
   if (expectedSum === null) return { ...subject, model: null };
   const promised = Float64Array.of(expectedSum, 0);

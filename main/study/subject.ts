@@ -4,6 +4,8 @@ import { makeBaseline } from '../../core/attribution/baselines.ts';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { explainedScalar } from '../../core/attribution/explained-scalar.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
+import type { Provider } from '../../core/contract/device.ts';
+import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { BaselineName, Prediction } from '../../core/contract/result.ts';
 import { channelScale, displayOfModelInput } from '../../core/imaging/model-input.ts';
@@ -15,7 +17,7 @@ import type { LibraryImage } from '../app/library.ts';
 import { modelSha256 } from '../app/model-sha256.ts';
 import type { UsableModel } from '../app/models.ts';
 import { predictionOf, targetOf } from '../app/prediction.ts';
-import type { Engine } from '../engine/engine.ts';
+import { type AttributionJob, type Engine, mapsOf } from '../engine/engine.ts';
 import { readMask } from './mask.ts';
 
 /** What a study asks of every image, whatever the map. */
@@ -29,6 +31,7 @@ export interface Questions {
   masks: string | null;
   /** Of the random maps, and of what metrics draw. */
   seed: number;
+  provider: Provider;
 }
 
 export interface StudiedImage {
@@ -41,6 +44,8 @@ export interface StudiedImage {
   prediction: Prediction;
   target: { label: string; index: number };
   subject: Subject;
+  /** The same with a baseline at which the model is undecided, which takes gradients to find: found once, when it is asked for. */
+  undecided: () => Promise<Subject>;
   mask: 'file' | 'lungs' | null;
   /** What the measured values depend on besides the map. */
   context: readonly unknown[];
@@ -72,16 +77,23 @@ export async function studiedImage(
   const target = targetOf(card, questions.target ?? prediction.label, prediction);
   // Another for each image, so that their random maps are independent, and the same whatever else is in the folder.
   const seed = (Number.parseInt(sha256.slice(0, 8), 16) ^ questions.seed) >>> 0;
+  const probe = probeOf(engine, model, x, target, questions, seed, signal);
+  const subject: Subject = {
+    height,
+    width,
+    display: displayOfModelInput(x, card.input),
+    mask: mask?.mask ?? null,
+    model: probe,
+    seed,
+  };
+  let found: Promise<Subject> | undefined;
+  const undecided = async (): Promise<Subject> => {
+    const baseline = await undecidedBaseline(engine, model, x, target.index, questions, signal);
+    return { ...subject, model: { ...probe, undecided: { baseline, chance: chanceOf(card) } } };
+  };
   return {
-    ...{ image, model, sha256, x, prediction, target },
-    subject: {
-      height,
-      width,
-      display: displayOfModelInput(x, card.input),
-      mask: mask?.mask ?? null,
-      model: probeOf(engine, model, x, target, questions, seed, signal),
-      seed,
-    },
+    ...{ image, model, sha256, x, prediction, target, subject },
+    undecided: () => (found ??= undecided()),
     mask: mask?.from ?? null,
     context: [questions.blank, questions.seed, mask?.sha256 ?? null],
   };
@@ -172,6 +184,33 @@ function lately<T>(
     answer.catch(() => kept.delete(key));
     return answer;
   };
+}
+
+/** @returns [elements] the maximum-entropy baseline */
+async function undecidedBaseline(
+  engine: Engine,
+  { card, engine: model }: UsableModel,
+  x: Float32Array,
+  target: number,
+  { scalar, provider }: Questions,
+  signal: AbortSignal,
+): Promise<Float32Array> {
+  const job: AttributionJob = {
+    ...{ model, provider, x, input: card.input, target, scalar },
+    // The cheapest method that has a baseline made for it.
+    method: { id: 'idgi-ig', parameters: { steps: 1 } },
+    baseline: { id: 'maximum-entropy', parameters: {} },
+  };
+  for await (const { baselines } of mapsOf(engine.attribute(job, signal))) {
+    const [baseline] = baselines ?? [];
+    if (baseline !== undefined) return baseline.image;
+  }
+  throw new PathlightError('engine', 'The computation ended before its baseline', 'Start it again.');
+}
+
+/** The probability of a label of which the model says nothing. */
+function chanceOf({ output: { activation, labels } }: ModelCard): number {
+  return activation === 'sigmoid' || labels.length === 1 ? 0.5 : 1 / labels.length;
 }
 
 /** @param picture [height, width] as shown. @returns [channels, height, width] in the model's input units */

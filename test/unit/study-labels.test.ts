@@ -55,12 +55,20 @@ describe('labels', () => {
     expect(labels.notes).toEqual([]);
   });
 
+  test('belong to a file in another folder, where only one has the name', () => {
+    const labels = readLabels('file,label\na.dcm,P\nold/b.jpg,N\nold/x.jpg,P\n', [
+      ...['new/a.dcm', 'new/b.dcm', 'new/x.dcm', 'newer/x.dcm'],
+    ]);
+    expect(['new/a.dcm', 'new/b.dcm', 'new/x.dcm'].map(labels.of)).toEqual(['P', 'N', '']);
+    expect(labels.notes[0]).toBe('1 name of the labels fits several images: old/x.jpg');
+  });
+
   test('that do not fit are said, and count for nothing', () => {
-    const text = 'file,label\na.dcm,P\nward/a.dcm,P\nward/a,P\nc.dcm,P\nc.dcm,N\nd,\n';
+    const text = 'file,label\nz.dcm,P\nward/a.dcm,P\nward/a,P\nc.dcm,P\nc.dcm,N\nd,\n';
     const labels = readLabels(text, [...images, 'd.dcm']);
     expect([...images, 'd.dcm'].map(labels.of)).toEqual(['P', '', '', '', '', '']);
     expect(labels.notes).toEqual([
-      '1 name of the labels belongs to no image: a.dcm',
+      '1 name of the labels belongs to no image: z.dcm',
       '1 image is labelled twice, alike: ward/a.dcm',
       '1 image has two different labels, so neither counts: c.dcm',
       '4 images have no label: ward/b.dcm, d, e.dcm, d.dcm',
