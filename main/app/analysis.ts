@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { blurSigma } from '../../core/attribution/baselines.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
+import { sumChannels } from '../../core/attribution/sum-channels.ts';
 import type { AgreementHeader, AssessmentHeader, Frame, MapHeader } from '../../core/contract/calls.ts';
 import { type DeviceInfo, type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
@@ -247,7 +248,7 @@ export class Analysis {
   ): AsyncGenerator<Frame<MapHeader>, Integral, undefined> {
     const { model, input, target, parameters, request, device } = prepared;
     const { gapTolerance, mapTolerance, maxEvaluations } = parameters;
-    const { channels, height, width } = model.card.input;
+    const { height, width } = model.card.input;
     // TensorFlow.js has chosen by itself.
     const provider = PROVIDERS.find((each) => each === device.provider);
     const job = {
@@ -275,7 +276,7 @@ export class Analysis {
         seconds,
         secondsLeft,
       };
-      const summed = sumChannels(map, channels);
+      const summed = sumChannels(map, height * width);
       yield { header: { type: 'map', baseline: request.baseline, height, width, ...state }, data: summed };
       if (!state.final) continue;
       const integral = { ...convergence, map: summed, seconds, notes, batch };
@@ -426,17 +427,6 @@ function assessment({ result, height, width, lungs }: Explanation): Frame<Assess
 function convergenceOf(state: Convergence): Convergence {
   const { fx, fb, gap, gapRelative, gapBound, mapChange, evaluations, converged } = state;
   return { fx, fb, gap, gapRelative, gapBound, mapChange, evaluations, converged };
-}
-
-/** [channels, pixels] -> [pixels] */
-function sumChannels(map: Float32Array, channels: number): Float32Array {
-  if (channels === 1) return map;
-  const pixels = map.length / channels;
-  return Float32Array.from({ length: pixels }, (_, pixel) => {
-    let sum = 0;
-    for (let channel = 0; channel < channels; channel++) sum += map[channel * pixels + pixel] ?? 0;
-    return sum;
-  });
 }
 
 function bytesOf({ map, lungs }: Explanation): number {

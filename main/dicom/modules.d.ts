@@ -46,3 +46,16 @@ declare module '@cornerstonejs/codec-openjpeg/decodewasmjs' {
 declare module '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs' {
   export default function create(options: EmscriptenOptions): Promise<{ JPEGDecoder: new () => WasmDecoder }>;
 }
+
+declare module '@cornerstonejs/codec-libjpeg-turbo-8bit/wasmjs' {
+  interface WasmEncoder {
+    /** Where the samples of a frame are to be written. */
+    getDecodedBuffer(frame: WasmFrameInfo): Uint8Array;
+    getEncodedBuffer(): Uint8Array;
+    /** 1 to 100. */
+    setQuality(quality: number): void;
+    encode(): void;
+    delete(): void;
+  }
+  export default function create(options: EmscriptenOptions): Promise<{ JPEGEncoder: new () => WasmEncoder }>;
+}

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { needsOf } from '../../core/attribution/methods.ts';
+import { sumChannels } from '../../core/attribution/sum-channels.ts';
 import type { DeviceInfo } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
@@ -196,7 +197,7 @@ class Run {
     for await (const frame of mapsOf(this.#engine.attribute(job, this.#signal))) {
       if (!frame.final) continue;
       const { height, width } = card.input;
-      const map = summed(frame.map, height * width);
+      const map = sumChannels(frame.map, height * width);
       const { sum, expectedSum, evaluations, baselineEvaluations, seconds } = frame;
       const made: Made = {
         target: target.label,
@@ -316,13 +317,6 @@ async function subjectFor(
 function valuesOf({ value, null: { random, edges } }: Measured): MeasuredValues {
   const finite = (each: Value): Value => (each === null || Number.isFinite(each) ? each : null);
   return { value: finite(value), random: finite(random), edges: finite(edges) };
-}
-
-/** [channels, pixels] -> [pixels] */
-function summed(map: Float32Array, pixels: number): Float32Array {
-  const sum = map.slice(0, pixels);
-  for (let i = pixels; i < map.length; i++) sum[i % pixels] = (sum[i % pixels] ?? 0) + (map[i] ?? 0);
-  return sum;
 }
 
 /** "idgi-ig from black, 8 steps" */

@@ -44,7 +44,13 @@ function sample(start: string): LibraryImage {
 
 async function contrast(a: string, other: LibraryImage | TransformChoice): Promise<FinishedContrast> {
   const { card } = await models.find('pneumonia');
-  const choices = { frame: 0, model: 'pneumonia', target: null, scalar: 'logit', baseline: 'black' } as const;
+  const choices = {
+    frame: 0,
+    model: 'pneumonia',
+    target: null,
+    scalar: 'logit',
+    baseline: 'blurred',
+  } as const;
   const prepared = await prepareContrast(analysis, card, { ...choices, image: sample(a), other });
   const frames = contrastImages(analysis, prepared);
   let next = await frames.next();

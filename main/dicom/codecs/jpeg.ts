@@ -12,6 +12,9 @@ const libjpegTurbo = new WasmImageDecoder('JPEG', async (complaints) => {
 });
 
 /** @param bytes one frame's codestream */
-export function decodeJpeg(bytes: Uint8Array, format: PixelFormat): Promise<Uint16Array> {
+export function decodeJpeg(
+  bytes: Uint8Array,
+  format: Pick<PixelFormat, 'rows' | 'columns'>,
+): Promise<Uint16Array> {
   return libjpegTurbo.decode(bytes, format);
 }

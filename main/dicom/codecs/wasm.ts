@@ -40,7 +40,10 @@ export class WasmImageDecoder {
   }
 
   /** @returns one word a pixel; samples of up to 8 bits in its low byte */
-  async decode(bytes: Uint8Array, { rows, columns }: PixelFormat): Promise<Uint16Array> {
+  async decode(
+    bytes: Uint8Array,
+    { rows, columns }: Pick<PixelFormat, 'rows' | 'columns'>,
+  ): Promise<Uint16Array> {
     const { decoder: create, complaints } = await (this.#codec ??= this.#start());
     complaints.length = 0;
     try {
