@@ -31,6 +31,18 @@ export interface Ends {
   readonly externalFiles?: ExternalFiles;
 }
 
+/** @returns why a model of volumes cannot be given a card; undefined of images */
+export function volumeReason({
+  name,
+  shape,
+}: {
+  name: string;
+  shape: readonly (number | string | null)[];
+}): string | undefined {
+  if (shape.length !== 5) return undefined;
+  return `The input "${name}" takes volumes, [${shape.map((size) => size ?? '?').join(', ')}]. Pathlight can differentiate such a model, but its cards, its viewer and its maps are of two-dimensional images: a card has no depth, so that the model cannot be explained in the application.`;
+}
+
 /** @throws PathlightError bad-request: a held input does not exist, or its values do not fill its shape */
 export function heldTensors(model: Model, ends: Ends): Map<string, Tensor> {
   return new Map(

@@ -10,7 +10,7 @@ import { NEWEST_OPSET, OLDEST_OPSET } from '../onnx/upgrade.ts';
 import type { Plan } from './backward.ts';
 import { planBackward } from './backward.ts';
 import type { Ends } from './ends.ts';
-import { adaptEnds, heldTensors } from './ends.ts';
+import { adaptEnds, heldTensors, volumeReason } from './ends.ts';
 import { replacementOf } from './fused/index.ts';
 import { refusal } from './refusals.ts';
 
@@ -139,6 +139,11 @@ function inputSizes(model: Model, ends: Ends): Pick<Opened, 'batch' | 'shape'> {
       `The input "${declared.name}" takes ${declared.typeName}; a gradient needs float32.`,
       'Export the model with a float32 input.',
     );
+  }
+  const volumes =
+    ends.inputShape?.length === 3 ? volumeReason({ ...declared, shape: declared.shape ?? [] }) : undefined;
+  if (volumes !== undefined) {
+    throw new PathlightError('model-refused', volumes, 'Choose a model of two-dimensional images.');
   }
   const [first, ...rest] = declared.shape ?? [null, ...(ends.inputShape ?? [null])];
   const shape = rest.map((size, axis) => (typeof size === 'number' ? size : ends.inputShape?.[axis]));

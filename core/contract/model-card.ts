@@ -46,7 +46,10 @@ export const ModelCardSchema = v.strictObject({
       text,
       v.strictObject({
         shape: v.array(positiveInteger),
-        values: v.pipe(v.array(v.number()), v.minLength(1)),
+        values: v.pipe(
+          v.union([v.number(), v.pipe(v.array(v.number()), v.minLength(1))]),
+          v.transform((values) => [values].flat()),
+        ),
       }),
     ),
   ),

@@ -230,6 +230,8 @@ function parse(bytes: Uint8Array): ModelProto {
   try {
     return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
   } catch (cause) {
+    // The reader's own limit, 100 messages in one another, comes before ours.
+    if (cause instanceof Error && cause.message.includes('recursion depth')) throw tooDeep(cause);
     // Writers put ir_version first: field 1, a varint, so the byte 8.
     if (bytes[0] === 8) {
       throw new PathlightError(
@@ -246,6 +248,15 @@ function parse(bytes: Uint8Array): ModelProto {
       { cause },
     );
   }
+}
+
+function tooDeep(cause?: Error): PathlightError {
+  return new PathlightError(
+    'too-large',
+    `The model's graphs (the branches of If, the bodies of Loop and Scan) lie in one another more than ${DEEPEST} deep.`,
+    'Simplify the model with its exporter, or use a smaller one.',
+    { cause },
+  );
 }
 
 function readGraph(proto: GraphProto, reading: Reading): Graph {
@@ -315,11 +326,7 @@ function readAttribute(proto: AttributeProto, reading: Reading): Attribute {
 
 function readInner(proto: GraphProto, reading: Reading): Graph {
   if (reading.depth === DEEPEST) {
-    throw new PathlightError(
-      'damaged',
-      `The model's graphs lie in one another more than ${DEEPEST} deep.`,
-      EXPORT_AGAIN,
-    );
+    throw tooDeep();
   }
   reading.depth++;
   reading.nodes.add(proto.node.length);

@@ -23,6 +23,12 @@ function common(call: Call, rank: number) {
   if (pads.length !== 2 * rank || strides.length !== rank || dilations.length !== rank) {
     throw malformed(call, `pads, strides or dilations do not fit ${rank} spatial axes`);
   }
+  if ([...strides, ...dilations].some((step) => step < 1)) {
+    throw malformed(
+      call,
+      `strides [${strides.join(', ')}] and dilations [${dilations.join(', ')}] begin at 1`,
+    );
+  }
   return { strides, dilations, pads, autoPad: string(node, 'auto_pad', 'NOTSET') };
 }
 

@@ -154,7 +154,7 @@ export function parseCommand(words: readonly string[]): Command {
     case 'model':
       if (second === 'check') return parseModelCheck(words.slice(2));
       if (second === '--help' || second === '-h') return { command: 'help', topic: 'model check' };
-      throw new UsageError("'model' is followed by 'check' and an ONNX file");
+      throw new UsageError("'model' is followed by 'check' and a model");
     default:
       throw new UsageError(`There is no command '${first}': the commands are ${COMMANDS.join(', ')}`);
   }
@@ -296,7 +296,7 @@ function parseDevices(words: string[]): Command {
 function parseModelCheck(words: string[]): Command {
   const { values, positionals } = parse(words, { ...help, json: { type: 'boolean' } } as const);
   if (values.help === true) return { command: 'help', topic: 'model check' };
-  const file = only(positionals, "'model check' wants one ONNX file");
+  const file = only(positionals, "'model check' wants one ONNX file, or the folder of a TensorFlow.js model");
   return { command: 'model check', file: path.resolve(file), json: values.json === true };
 }
 

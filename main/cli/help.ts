@@ -88,10 +88,13 @@ agree with the CPU's. Nothing is downloaded; docs/gpu.md says what to install.
 
 ${EXIT_CODES}`,
   'model check': `Usage: pathlight model check FILE.onnx [--json]
+       pathlight model check FOLDER [--json]
 
-Says whether the model can be explained, and if not, why.
+Says whether a model can be explained, and if not, why: an ONNX file, or the folder of a TensorFlow.js model (model.json
+and its shards). Of an ONNX file also what a gradient takes, device by device; of a TensorFlow.js model the hashes that
+its card needs.
 
-Exit codes: 0 it can; 1 it cannot, or the file cannot be read as ONNX; 2 a mistake in what was typed.
+Exit codes: 0 it can; 1 it cannot, or it cannot be read as a model; 2 a mistake in what was typed.
 `,
 };
 
@@ -105,7 +108,7 @@ Usage: pathlight COMMAND [options]
   study FOLDER --labels FILE --out DIR compare methods, baselines and steps over a folder
   serve [FILE-or-FOLDER ...]           open the workbench in the browser
   devices                              list what can compute here, each after a self-test
-  model check FILE.onnx                say whether a model can be explained
+  model check FILE.onnx or FOLDER      say whether a model can be explained
 
   COMMAND --help    the options of a command
   --version         print the version

@@ -1,4 +1,10 @@
-import { buildGradientModel, checkSupport, type Ends, type ModelSupport } from '../../core/autodiff/index.ts';
+import {
+  buildGradientModel,
+  checkSupport,
+  type Ends,
+  type ModelSupport,
+  volumeReason,
+} from '../../core/autodiff/index.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { EngineModel } from './engine.ts';
 import { readCheckedModel, readExternalFiles, readModelFile } from './model-file.ts';
@@ -16,6 +22,8 @@ export async function checkModel(subject: string | EngineModel): Promise<ModelSu
   const support = checkSupport(bytes, stated);
   const [input] = support.inputs;
   const [output] = support.outputs;
+  const volumes = input === undefined ? undefined : volumeReason(input);
+  if (volumes !== undefined) return { ...support, explainable: false, reasons: [volumes] };
   if (!support.explainable || input === undefined || output === undefined) return support;
   try {
     const ends = { input: input.name, output: output.name, ...stated };

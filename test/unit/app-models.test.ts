@@ -95,11 +95,11 @@ describe('weights in a file of their own', () => {
 });
 
 test('a card may state channels last, and values of further inputs', async () => {
-  const heldInputs = { age: { shape: [1, 1], values: [60] } };
+  const heldInputs = { age: { shape: [1, 1], values: 60 } };
   const models = folderWith('ends', { ...card, heldInputs, input: { ...card['input'], layout: 'NHWC' } });
   const { models: usable } = await createModelCatalogue([models]).read();
   expect(usable[0]?.engine).toMatchObject({
-    heldInputs,
+    heldInputs: { age: { shape: [1, 1], values: [60] } },
     input: { name: 'image', shape: [1, 224, 224], layout: 'NHWC' },
   });
 });

@@ -151,7 +151,7 @@ describe('a command line', () => {
     ['study x --out o --steps 8,many', "--steps is a whole number from 2 to 2048, not 'many'"],
     ['study x --out o --design both', "--design is one of idgi, baselines, all, not 'both'"],
     ['model', "'model' is followed by 'check'"],
-    ['model check', "'model check' wants one ONNX file"],
+    ['model check', "'model check' wants one ONNX file, or the folder of a TensorFlow.js model"],
   ])('%s is a mistake', (line, message) => {
     const parse = (): unknown => parseCommand(line.split(' '));
     expect(parse).toThrow(UsageError);

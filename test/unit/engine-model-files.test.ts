@@ -52,9 +52,10 @@ async function both(model: EngineModel, image = x) {
   return { output: [...output], map: [...(last?.map ?? [])], notes: last?.notes };
 }
 
-async function refusals(model: EngineModel): Promise<unknown[]> {
-  const job = integralJob({ model, x, baseline: new Float32Array(4), target: 0, scalar: 'logit' });
-  const attempts = [() => engine.run(model, x), () => engine.attribute(job).next()];
+async function refusals(model: EngineModel, image = x): Promise<unknown[]> {
+  const baseline = new Float32Array(image.length);
+  const job = integralJob({ model, x: image, baseline, target: 0, scalar: 'logit' });
+  const attempts = [() => engine.run(model, image), () => engine.attribute(job).next()];
   const told: unknown[] = [];
   for (const attempt of attempts)
     told.push(
@@ -239,6 +240,29 @@ test('further inputs are held, and channels last laid out', async () => {
   expect(await engine.check(model.file)).toMatchObject({ explainable: false });
   expect(await engine.check(model)).toMatchObject({ explainable: true, reasons: [] });
   expect(map.map((value) => Math.round(value * 1e4) / 1e4)).toEqual([4, 12, 0, 0, 0, 0]);
+});
+
+test('a model of volumes is refused before anything runs, with the reason', async () => {
+  const bytes = modelBytes({
+    nodes: [
+      node('Conv', ['x', 'k'], ['c']),
+      node('ReduceMean', ['c'], ['y'], { axes: [2, 3, 4], keepdims: 0 }),
+    ],
+    constants: new Map([['k', tensor('float32', [2, 1, 2, 2, 2], randomNumbers('k', 16))]]),
+    inputs: [declaration('x', ['N', 1, 'D', 'H', 'W'])],
+    outputs: [declaration('y', ['N', 2])],
+  });
+  const model = save('volumes', bytes, { input: { name: 'x', shape: [1, 4, 4] } });
+  const why = 'The input "x" takes volumes, [N, 1, D, H, W].';
+  for (const subject of [model.file, model]) {
+    expect(await engine.check(subject)).toMatchObject({
+      explainable: false,
+      reasons: [expect.stringContaining(why)],
+    });
+  }
+  for (const error of await refusals(model, new Float32Array(16))) {
+    expect(error).toMatchObject({ kind: 'model-refused', message: expect.stringContaining(why) as string });
+  }
 });
 
 /** One number, doubled to 32 GiB. */

@@ -148,6 +148,21 @@ describe('a file that contradicts itself', () => {
     expect(refusal(hostile(nodes, constants)).kind).toMatch(/damaged|unsupported|too-large/);
   });
 
+  it('by strides and dilations below 1, which it is told', () => {
+    const pool = (attributes: Record<string, number[]>): string =>
+      refusal(
+        hostile(
+          [
+            node('Unsqueeze', ['x', 'one'], ['u']),
+            node('MaxPool', ['u'], ['big'], { kernel_shape: [2], ...attributes }),
+          ],
+          { one: integers([1]) },
+        ),
+      ).message;
+    expect(pool({ strides: [0] })).toContain('strides [0] and dilations [1] begin at 1');
+    expect(pool({ dilations: [-1] })).toContain('strides [1] and dilations [-1] begin at 1');
+  });
+
   it('by an equation without end', () => {
     const equation = `${'a'.repeat(1_000_000)}->a`;
     expect(refusal(hostile([node('Einsum', ['x'], ['big'], { equation })])).kind).toBe('damaged');
@@ -164,6 +179,8 @@ describe('a file that contradicts itself', () => {
     }
     const then_branch = { kind: 'graph' as const, value: inner as Graph };
     const bytes = hostile([node('If', ['yes'], ['big'], { then_branch })], { yes: scalar('bool', 1) });
-    expect(refusal(bytes).kind).toBe('damaged');
+    const error = refusal(bytes);
+    expect(error.kind).toBe('too-large');
+    expect(error.message).toContain('lie in one another more than 32 deep');
   });
 });
