@@ -25,6 +25,8 @@ async function run(words: readonly string[], terminal: Terminal): Promise<number
       return (await import('./cli/audit.ts')).audit(command, terminal);
     case 'study':
       return (await import('./cli/study.ts')).study(command, terminal);
+    case 'methods':
+      return (await import('./cli/methods.ts')).listMethods(command, terminal);
     case 'devices':
       return (await import('./cli/devices.ts')).devices(command, terminal);
     case 'model check':

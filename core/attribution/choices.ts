@@ -59,12 +59,25 @@ export function completeBaseline(
 }
 
 /** The method and those beneath it, the outermost first. @param choice a complete one */
-function chain(choice: Choice<MethodId>): Method[] {
+function chain(choice: Choice<MethodId>): Choice<MethodId>[] {
   const inner = methodBeneath(choice.parameters);
-  return [methods[choice.id], ...(inner === null ? [] : chain(inner))];
+  return [choice, ...(inner === null ? [] : chain(inner))];
 }
 
 /** What a method needs besides the image, with what is beneath it. @param choice a complete one */
 export function needsOf(choice: Choice<MethodId>): ReadonlySet<Need> {
-  return new Set(chain(choice).flatMap(({ needs }) => needs));
+  return new Set(chain(choice).flatMap(({ id }) => methods[id].needs));
+}
+
+const Criterion = v.object({
+  gapTolerance: v.number(),
+  mapTolerance: v.number(),
+  maxEvaluations: v.number(),
+});
+
+/** When the integral stops that the method is or is put around; null of one that has no criterion. @param choice a complete one */
+export function criterionOf(choice: Choice<MethodId>): v.InferOutput<typeof Criterion> | null {
+  const own = chain(choice).find(({ id }) => id === 'integrated-gradients');
+  const { success, output } = v.safeParse(Criterion, own?.parameters);
+  return success ? output : null;
 }

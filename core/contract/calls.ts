@@ -3,23 +3,41 @@
  * where it says so, one Float32 array. Both hosts serve exactly this, over different transports.
  */
 import * as v from 'valibot';
+import { BASELINE_IDS, type BaselineId } from '../attribution/baseline-kinds.ts';
+import type { Choice } from '../attribution/choices.ts';
+import { METHOD_IDS } from '../attribution/methods.ts';
 import type { Agreement } from '../metrics/agreement.ts';
 import { type DeviceInfo, type DeviceOffer, PROVIDERS } from './device.ts';
 import type { FolderListing, LibraryEvent } from './library.ts';
 import type { ModelCard } from './model-card.ts';
-import type { BaselineName, Convergence, ExplanationResult, Flag, LungCheck, Prediction } from './result.ts';
+import type { Convergence, ExplanationResult, Flag, LungCheck, MapSummary, Prediction } from './result.ts';
 
 const id = v.pipe(v.string(), v.maxLength(200));
 const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
 const image = v.object({ image: id, frame: v.pipe(v.number(), v.integer(), v.minValue(0)) });
-const baseline = v.picklist(['black', 'white', 'grey', 'blurred'] satisfies BaselineName[]);
+const parameters = v.record(v.string(), v.unknown());
+/** What is left out of the parameters takes its default; main answers `bad-request` to what does not fit (core/attribution/choices.ts). */
+const baseline = v.object({ id: v.picklist(BASELINE_IDS), parameters });
+const asked = {
+  method: v.object({ id: v.picklist(METHOD_IDS), parameters }),
+  /** DICOM to compare with, for methods and baselines that need other images. */
+  cohort: v.nullable(v.object({ folder: path })),
+  /** For the baseline `image`. */
+  baselineImage: v.nullable(image),
+};
 const subject = v.object({ ...image.entries, model: id });
 const target = v.object({
   /** Label explained; null: the card's positive label. */
   target: v.nullable(id),
   scalar: v.picklist(['logit', 'probability', 'log-probability']),
 });
-const explanation = v.object({ ...subject.entries, ...target.entries, baseline });
+const explanation = v.object({
+  ...subject.entries,
+  ...target.entries,
+  ...asked,
+  /** null where the method needs none; there any other is ignored. */
+  baseline: v.nullable(baseline),
+});
 
 /** Request schemas, by name: every message is parsed with its schema before a handler sees it. */
 export const callSchemas = {
@@ -34,7 +52,12 @@ export const callSchemas = {
   'files.list': v.object({ path: v.nullable(path) }),
   'review.predict': subject,
   /** Writes the PDF of an explanation made before in this session; answers where to fetch it: `GET /reports/ID`. */
-  'report.create': v.object({ ...explanation.entries, maskPatient: v.boolean() }),
+  'report.create': v.object({
+    ...explanation.entries,
+    /** Baselines whose maps stand beside it, where they were made in this session; by default the four plain ones. */
+    compared: v.optional(v.array(baseline)),
+    maskPatient: v.boolean(),
+  }),
   /** Electron: the system's save dialog for that report. */
   'report.save': v.object({ report: id }),
 } as const;
@@ -43,7 +66,12 @@ export const streamSchemas = {
   /** null: what the host was started with (the samples, or the paths on its command line). */
   'library.open': v.object({ paths: v.nullable(v.array(path)) }),
   'review.explain': explanation,
-  'review.compare': v.object({ ...subject.entries, ...target.entries, baselines: v.array(baseline) }),
+  'review.compare': v.object({
+    ...subject.entries,
+    ...target.entries,
+    ...asked,
+    baselines: v.array(baseline),
+  }),
 } as const;
 
 export interface ModelListing {
@@ -73,15 +101,24 @@ interface CallResults {
   'report.save': { saved: boolean };
 }
 
+/** Before the first map, where other images are read, or a baseline takes gradients. `total` is null while it is not known. */
+export interface PreparationHeader {
+  type: 'preparation';
+  step: 'cohort' | 'baseline';
+  baseline: Choice<BaselineId> | null;
+  done: number;
+  total: number | null;
+}
+
 /** A map on its way. Data: Float32 [height, width], channels summed; signed. */
-export interface MapHeader extends Convergence {
+export interface MapHeader extends Convergence, MapSummary {
   type: 'map';
-  baseline: BaselineName;
+  /** As it was asked for; null where the method needs none. */
+  baseline: Choice<BaselineId> | null;
   height: number;
   width: number;
-  /** Nodes of the level under way, and the most that will be evaluated. */
-  nodes: number;
-  maxEvaluations: number;
+  /** Nodes of the level under way; null of a method without levels. */
+  nodes: number | null;
   final: boolean;
   seconds: number;
   /** Estimate of the seconds to convergence; null before there is a basis for one. */
@@ -106,8 +143,8 @@ export interface AgreementHeader {
 
 interface StreamHeaders {
   'library.open': LibraryEvent;
-  'review.explain': MapHeader | AssessmentHeader;
-  'review.compare': MapHeader | AssessmentHeader | AgreementHeader;
+  'review.explain': PreparationHeader | MapHeader | AssessmentHeader;
+  'review.compare': PreparationHeader | MapHeader | AssessmentHeader | AgreementHeader;
 }
 
 export type CallName = keyof typeof callSchemas;

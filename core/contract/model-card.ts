@@ -59,6 +59,11 @@ export const ModelCardSchema = v.strictObject({
     activation: v.picklist(['softmax', 'sigmoid', 'none']),
     labels: v.pipe(v.array(text), v.minLength(1)),
   }),
+  /**
+   * The value inside the model (by its name in the graph) that stands for what it makes of an image, which IG2 and counterfactuals follow.
+   * Absent: the input of the last linear layer.
+   */
+  representation: v.optional(text),
   /** Classification: which label counts as positive, from which probability on, and where that number comes from. */
   decision: v.optional(
     v.strictObject({

@@ -1,7 +1,11 @@
 /** The machine-readable result of one explanation: `result.json`, a line of `results.jsonl`, what `--json` prints. */
+import type { BaselineId } from '../attribution/baseline-kinds.ts';
+import type { Parameters } from '../attribution/choices.ts';
+import type { MethodId } from '../attribution/methods.ts';
 import type { Scalar } from '../attribution/model.ts';
 import type { DeviceInfo } from './device.ts';
 
+/** Those that ask nothing of the model or of other images; compared with each other by default. */
 export type BaselineName = 'black' | 'white' | 'grey' | 'blurred';
 export const BASELINES: readonly BaselineName[] = ['black', 'white', 'grey', 'blurred'];
 
@@ -21,12 +25,12 @@ export interface Prediction {
   threshold: number | null;
 }
 
-/** How far an integral has come. `null` where it is not known yet. */
+/** How far a map has come. `null` where it is not known yet, and where the method has no such thing. */
 export interface Convergence {
-  /** f(x) and f(baseline), in units of the scalar. */
+  /** f(x) and f(baseline), in units of the scalar, of Integrated Gradients that stop by themselves; of several runs the means. */
   fx: number | null;
   fb: number | null;
-  /** sum(map) - (f(x) - f(b)), in units of the scalar. */
+  /** The map's sum less what it should be (for Integrated Gradients f(x) - f(b)), in units of the scalar. */
   gap: number | null;
   /** |gap| / |f(x) - f(b)|; null where the denominator is under the floor of `gapBound`. */
   gapRelative: number | null;
@@ -36,8 +40,8 @@ export interface Convergence {
   mapChange: number | null;
   /** Gradient evaluations done. */
   evaluations: number;
-  /** Both stopping criteria hold. */
-  converged: boolean;
+  /** Both stopping criteria hold, of several runs for each; null: the method has none. */
+  converged: boolean | null;
 }
 
 export interface LungCheck {
@@ -64,21 +68,55 @@ export interface Flag {
   text: string;
 }
 
-export interface ExplanationResult extends Convergence {
+/** The images of a folder that took part. */
+export interface CohortUse {
+  /** SHA-256 of each file, sorted. The explained image is never among them. */
+  images: string[];
+  /** Of the folder's others: not readable as single frames. */
+  unreadable: number;
+  /** Called as the explained image is, where images of another class were asked for. */
+  sameClass: number;
+  /** Not looked at: as many as are taken had been found. */
+  beyond: number;
+}
+
+/** What there is to say of a map besides its convergence. */
+export interface MapSummary {
+  /** Of the map, before rounding to float32. */
+  sum: number;
+  /** What the sum should equal, in units of the scalar; null while it is not known, and where nothing is promised. */
+  expectedSum: number | null;
+  /** Numbers that the method found on its way, by name. */
+  findings: Readonly<Record<string, number>>;
+  /** Of a mean over several runs (baselines, noise, references): how far a run's map is from it, as a share of its norm. */
+  spread: { runs: number; share: number | null } | null;
+  /** The most gradients that the method would have evaluated. */
+  maxEvaluations: number;
+}
+
+export interface ExplanationResult extends Convergence, MapSummary {
   image: { file: string; frame: number; sopInstanceUid: string; sha256: string };
   model: { id: string; sha256: string };
   prediction: Prediction;
   target: string;
   scalar: Scalar;
-  method: 'integrated-gradients';
-  quadrature: 'nested-trapezoid';
-  baseline: BaselineName;
-  parameters: {
-    gapTolerance: number;
-    mapTolerance: number;
-    maxEvaluations: number;
-    blurSigma: number | null;
-  };
+  method: MethodId;
+  /** Of Integrated Gradients that stop by themselves; the rules of others stand among their parameters. */
+  quadrature: 'nested-trapezoid' | null;
+  /** Every parameter of the method, those of a method beneath it and seeds included. */
+  parameters: Parameters;
+  /** null: the method needs none. */
+  baseline: BaselineId | null;
+  /** Every parameter of the baseline. */
+  baselineParameters: Parameters;
+  /** What was found while each baseline was made: the entropy reached, say. */
+  baselineFindings: Readonly<Record<string, number>>[];
+  /** Gradients that making the baselines took; not among `evaluations`. */
+  baselineEvaluations: number;
+  /** null: no other images were asked for. */
+  cohort: CohortUse | null;
+  /** The image that was the baseline, where one was chosen. */
+  baselineImage: { file: string; frame: number; sha256: string } | null;
   /** What computed the map. The score and the lungs are always the CPU's. */
   device: DeviceInfo;
   /** Points evaluated together: the last bits of the map depend on it. null in results of earlier versions. */

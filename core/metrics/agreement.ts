@@ -1,11 +1,11 @@
 /** How far maps of different baselines agree. */
-import type { BaselineName } from '../contract/result.ts';
+import type { BaselineId } from '../attribution/baseline-kinds.ts';
 import { normalNumbers, randomSource } from './random.ts';
 import { averageRanks, rankCorrelation } from './rank-correlation.ts';
 import { intersectionOverUnion, topPixels } from './top-overlap.ts';
 
 /** @typeParam Name what baselines go by */
-export interface Agreement<Name extends string = BaselineName> {
+export interface Agreement<Name extends string = BaselineId> {
   baselines: Name[];
   /** [i][j] Spearman rank correlation of |map|. */
   rankCorrelation: number[][];

@@ -1,5 +1,7 @@
 /** What a reader must know about one explanation before reading it: each a check that can fail, none a proof that all is well. */
+import { criterionOf } from '../attribution/choices.ts';
 import { differenceFloor } from '../attribution/convergence.ts';
+import { methods } from '../attribution/methods.ts';
 import type { ExplanationResult, Flag } from '../contract/result.ts';
 import { borderShare } from './border-share.ts';
 import { evidencePeak } from './evidence-peak.ts';
@@ -46,6 +48,7 @@ const thresholds = {
 const checks: readonly Check[] = [
   otherModality,
   notConverged,
+  sumMissed,
   smallDifference,
   noLogit,
   lungsNotFound,
@@ -75,8 +78,9 @@ function otherModality(_: Facts, { modality }: Evidence): Flag | null {
   };
 }
 
-function notConverged({ converged, evaluations, parameters, ...facts }: Facts): Flag | null {
-  if (converged) return null;
+function notConverged({ converged, evaluations, method, parameters, ...facts }: Facts): Flag | null {
+  if (converged !== false) return null;
+  const criterion = criterionOf({ id: method, parameters });
   const failed = facts.gapRelative !== null && facts.gapRelative > thresholds.failedGap;
   return {
     id: 'not-converged',
@@ -84,17 +88,31 @@ function notConverged({ converged, evaluations, parameters, ...facts }: Facts): 
     text:
       `Not converged after ${evaluations} evaluations: the completeness gap is ${number(facts.gap)} ` +
       `(bound ${number(facts.gapBound)}), and the last refinement changed the map by ${percent(facts.mapChange)} ` +
-      `(bound ${percent(parameters.mapTolerance)}).`,
+      `(bound ${percent(criterion?.mapTolerance ?? null)}).`,
   };
 }
 
-function smallDifference({ fx, fb, gapRelative, baseline, scalar }: Facts): Flag | null {
-  if (fx === null || fb === null || gapRelative !== null) return null;
+/** Of a method that promises a sum and has no criterion of its own to reach it. */
+function sumMissed({ converged, method, sum, expectedSum, gap, scalar }: Facts): Flag | null {
+  if (converged !== null || expectedSum === null || gap === null) return null;
+  const missed = Math.abs(gap) / Math.max(Math.abs(expectedSum), differenceFloor(scalar));
+  if (missed <= thresholds.failedGap) return null;
+  return {
+    id: 'sum-missed',
+    severity: 'warning',
+    text:
+      `The map sums to ${number(sum)} instead of ${number(expectedSum)} (${methods[method].sum}): it leaves ${percent(missed)} ` +
+      'of the change unexplained, or explains what did not change; more steps or samples may bring it nearer.',
+  };
+}
+
+function smallDifference({ fx, fb, baseline, scalar }: Facts): Flag | null {
+  if (fx === null || fb === null || Math.abs(fx - fb) >= differenceFloor(scalar)) return null;
   return {
     id: 'small-difference',
     severity: 'info',
     text:
-      `The ${baseline} baseline scores close to the image (${scalar} ${number(fb)} against ${number(fx)}, less than ` +
+      `The ${baseline ?? 'chosen'} baseline scores close to the image (${scalar} ${number(fb)} against ${number(fx)}, less than ` +
       `${differenceFloor(scalar)} apart): contributions largely cancel, so read the map beside those of other baselines.`,
   };
 }
@@ -117,7 +135,7 @@ function lungsNotFound({ lungs }: Facts): Flag | null {
   };
 }
 
-function peakOutsideLungs({ lungs }: Facts, evidence: Evidence): Flag | null {
+function peakOutsideLungs({ lungs, expectedSum }: Facts, evidence: Evidence): Flag | null {
   if (!hasLungs(lungs) || lungs.peakInside || evidence.lungs === null) return null;
   const peak = evidencePeak(evidence.map, evidence.height, evidence.width);
   const distance = distanceTo(lungMask(evidence.lungs), evidence.width, peak);
@@ -127,7 +145,7 @@ function peakOutsideLungs({ lungs }: Facts, evidence: Evidence): Flag | null {
     id: 'peak-outside-lungs',
     severity: 'alert',
     text:
-      `The strongest evidence lies outside the lungs, ${percent(distance / shorter)} of the image's size away from them ` +
+      `${expectedSum === null ? 'The map is strongest' : 'The strongest evidence lies'} outside the lungs, ${percent(distance / shorter)} of the image's size away from them ` +
       `(model input row ${peak.row}, column ${peak.column}): ${percent(peak.share)} of all attribution on ` +
       `${percent(peak.areaShare)} of the area; look there for a marker, text or a device.`,
   };

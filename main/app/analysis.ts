@@ -1,21 +1,30 @@
 /**
  * The one way from an image to its explanation, for the window, the command line and the audit: decode, model input,
- * prediction, Integrated Gradients, lung check, flags.
+ * prediction, attribution, lung check, flags.
  */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { blurSigma } from '../../core/attribution/baselines.ts';
+import { type BaselineId, type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
+import { type Choice, completeBaseline, completeMethod, needsOf } from '../../core/attribution/choices.ts';
+import { type MethodId, methods } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
+import type { Need } from '../../core/attribution/parameters.ts';
 import { sumChannels } from '../../core/attribution/sum-channels.ts';
-import type { AgreementHeader, AssessmentHeader, Frame, MapHeader } from '../../core/contract/calls.ts';
+import type {
+  AgreementHeader,
+  AssessmentHeader,
+  Frame,
+  MapHeader,
+  PreparationHeader,
+} from '../../core/contract/calls.ts';
 import { type DeviceInfo, type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type {
-  BaselineName,
   Convergence,
   ExplanationResult,
   LungCheck,
+  MapSummary,
   Prediction,
 } from '../../core/contract/result.ts';
 import { displayOfModelInput } from '../../core/imaging/model-input.ts';
@@ -23,13 +32,15 @@ import { resizeTriangle } from '../../core/imaging/resample.ts';
 import { type Agreement, agreementOf } from '../../core/metrics/agreement.ts';
 import { flagsOf } from '../../core/metrics/flags.ts';
 import { lungCheck } from '../../core/metrics/lung-check.ts';
-import { type Engine, mapsOf } from '../engine/engine.ts';
+import type { AttributionJob, Engine } from '../engine/engine.ts';
 import type { ResultKey, ResultStore } from '../store/results.ts';
 import { ByteCache, MemoCache } from './byte-cache.ts';
+import { type Cohort, gatherCohort } from './cohort.ts';
 import { createImages, type FrameOf, type Images } from './images.ts';
 import { modelSha256 } from './model-sha256.ts';
 import type { ModelCatalogue, UsableModel } from './models.ts';
 import { predictionOf, targetOf } from './prediction.ts';
+import { attributionEntries } from './result-schema.ts';
 import { type ApplicationVersion, codeIdentity } from './root.ts';
 
 export interface ExplanationRequest extends FrameOf {
@@ -37,7 +48,13 @@ export interface ExplanationRequest extends FrameOf {
   /** null: the card's positive label. */
   target: string | null;
   scalar: Scalar;
-  baseline: BaselineName;
+  method: Choice<MethodId>;
+  /** null where the method needs none; there any other is ignored. */
+  baseline: Choice<BaselineId> | null;
+  /** DICOM to compare with, for methods and baselines that need other images. */
+  cohort: { folder: string } | null;
+  /** For the baseline `image`. */
+  baselineImage: FrameOf | null;
 }
 
 /** A finished explanation: the result, and the arrays that stand beside it. */
@@ -49,11 +66,16 @@ export interface Explanation {
   width: number;
   /** [height, width] lung probability; null without a lungs model. */
   lungs: { card: ModelCard; probability: Float32Array } | null;
+  /** [channels, height, width] the baseline, of several the first, in the model's input units; null where there is none. */
+  baseline: Float32Array | null;
 }
 
-/** The integral's own part: what takes long, and is kept. */
-interface Integral extends Convergence {
+/** The attribution's own part: what takes long, and is kept. */
+interface Attribution extends Convergence, MapSummary {
   map: Float32Array;
+  baseline: Float32Array | null;
+  baselineFindings: Readonly<Record<string, number>>[];
+  baselineEvaluations: number;
   seconds: number;
   notes: readonly string[];
   batch: number;
@@ -69,22 +91,12 @@ export interface AnalysisOptions {
   app: ApplicationVersion;
 }
 
-/** The defaults: when a map counts as converged, and when to give up. */
-const TOLERANCES = { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513 } as const;
-
 const EXPLANATION_BUDGET = 128 * 2 ** 20;
 const LUNGS_BUDGET = 32 * 2 ** 20;
 const OUTPUT_BUDGET = 2 ** 20;
 
 const KeptSchema = v.object({
-  fx: v.nullable(v.number()),
-  fb: v.nullable(v.number()),
-  gap: v.nullable(v.number()),
-  gapRelative: v.nullable(v.number()),
-  gapBound: v.nullable(v.number()),
-  mapChange: v.nullable(v.number()),
-  evaluations: v.number(),
-  converged: v.boolean(),
+  ...attributionEntries,
   seconds: v.number(),
   notes: v.array(v.string()),
   batch: v.number(),
@@ -98,9 +110,19 @@ interface Prepared {
   prediction: Prediction;
   target: { label: string; index: number };
   device: DeviceInfo;
-  parameters: ExplanationResult['parameters'];
+  asked: Asked;
+  cohort: Cohort | null;
+  /** The chosen baseline image, and what the model is given of it. */
+  own: { of: NonNullable<ExplanationResult['baselineImage']>; input: Float32Array } | null;
   imageSha256: string;
   key: ResultKey;
+}
+
+/** A method and a baseline with every parameter, and what they need besides the image. */
+interface Asked {
+  method: Choice<MethodId>;
+  baseline: Choice<BaselineId> | null;
+  needs: ReadonlySet<Need>;
 }
 
 export class Analysis {
@@ -135,7 +157,7 @@ export class Analysis {
   async *explain(
     request: ExplanationRequest,
     signal?: AbortSignal,
-  ): AsyncGenerator<Frame<MapHeader | AssessmentHeader>, Explanation, undefined> {
+  ): AsyncGenerator<Frame<PreparationHeader | MapHeader | AssessmentHeader>, Explanation, undefined> {
     const explanation = yield* this.#maps(request, signal);
     yield assessment(explanation);
     return explanation;
@@ -144,9 +166,13 @@ export class Analysis {
   /** The maps of several baselines, each followed by its assessment, then how far they agree. */
   async *compare(
     request: Omit<ExplanationRequest, 'baseline'>,
-    baselines: readonly BaselineName[],
+    baselines: readonly Choice<BaselineId>[],
     signal?: AbortSignal,
-  ): AsyncGenerator<Frame<MapHeader | AssessmentHeader | AgreementHeader>, void, undefined> {
+  ): AsyncGenerator<
+    Frame<PreparationHeader | MapHeader | AssessmentHeader | AgreementHeader>,
+    void,
+    undefined
+  > {
     const explanations: Explanation[] = [];
     for (const baseline of baselines) {
       const explanation = yield* this.#maps({ ...request, baseline }, signal);
@@ -156,31 +182,32 @@ export class Analysis {
     yield { header: { type: 'agreement', agreement: agreementBetween(explanations) } };
   }
 
-  /** Yields the maps on the way to an explanation, or the final one alone where it is known. */
+  /** Yields what precedes the maps and the maps on the way to an explanation, or the final one alone where it is known. */
   async *#maps(
     request: ExplanationRequest,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<Frame<MapHeader>, Explanation, undefined> {
-    const prepared = await this.#prepare(request);
+  ): AsyncGenerator<Frame<PreparationHeader | MapHeader>, Explanation, undefined> {
+    const prepared = yield* this.#prepare(request, signal);
     throwIfCancelled(signal);
     const name = nameOf(prepared.key);
     const finished = this.#finished.get(name);
     if (finished !== undefined) {
       const own = ofFile(finished, request);
-      yield finalMap(own);
+      yield finalMap(own, request);
       return own;
     }
     const kept = this.#kept(prepared);
-    const integral = kept ?? (yield* this.#integrate(prepared, signal));
-    const explanation = await this.#assess(prepared, integral);
+    const attribution = kept ?? (yield* this.#attribute(prepared, signal));
+    const explanation = await this.#assess(prepared, attribution);
     this.#finished.set(name, explanation, bytesOf(explanation));
-    if (kept !== undefined) yield finalMap(explanation);
+    if (kept !== undefined) yield finalMap(explanation, request);
     return explanation;
   }
 
   /** An explanation made before in this session, or undefined. */
   async finished(request: ExplanationRequest): Promise<Explanation | undefined> {
-    const finished = this.#finished.get(nameOf((await this.#prepare(request)).key));
+    const { key } = await returned(this.#prepare(request, undefined));
+    const finished = this.#finished.get(nameOf(key));
     return finished && ofFile(finished, request);
   }
 
@@ -206,9 +233,13 @@ export class Analysis {
     );
   }
 
-  async #prepare(request: ExplanationRequest): Promise<Prepared> {
+  async *#prepare(
+    request: ExplanationRequest,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Frame<PreparationHeader>, Prepared, undefined> {
     const model = await this.#classifier(request.model);
     const { card } = model;
+    const asked = askedOf(request, card);
     const [input, imageSha256, device] = await Promise.all([
       this.images.input(request, card.input),
       this.images.sha256(request.image),
@@ -216,94 +247,154 @@ export class Analysis {
     ]);
     const prediction = predictionOf(card, await this.#output(request, model));
     const target = targetOf(card, request.target, prediction);
-    const parameters = parametersOf(card, request.baseline);
-    const { scalar, baseline, frame, transform } = request;
+    const cohort = yield* this.#cohort(request, model, asked, { imageSha256, prediction }, signal);
+    const own = asked.needs.has('image') ? await this.#ownBaseline(request, card) : null;
     // The self-test's figures say how good the map is, not which map it is.
     const computer = { ...device, selfTest: null };
     const key: ResultKey = {
       image: imageSha256,
-      frame,
+      frame: request.frame,
       model: modelSha256(card),
       parameters: sha256(
         JSON.stringify([
           card.input,
           card.heldInputs,
           card.output,
+          card.representation,
           target.index,
-          scalar,
-          baseline,
-          parameters,
+          request.scalar,
+          asked.method,
+          asked.baseline,
+          cohort?.use.images,
+          own === null ? null : [own.of.sha256, own.of.frame],
           computer,
-          transform,
+          request.transform,
         ]),
       ),
       app: this.#code,
     };
-    return { request, model, input, prediction, target, device, parameters, imageSha256, key };
+    return { request, model, input, prediction, target, device, asked, cohort, own, imageSha256, key };
   }
 
-  async *#integrate(
+  async *#cohort(
+    { cohort }: ExplanationRequest,
+    model: UsableModel,
+    { needs, baseline }: Asked,
+    of: { imageSha256: string; prediction: Prediction },
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Frame<PreparationHeader>, Cohort | null, undefined> {
+    if (!needs.has('references') || cohort === null) return null;
+    const gathering = gatherCohort(
+      this.images,
+      {
+        folder: cohort.folder,
+        except: of.imageSha256,
+        contract: model.card.input,
+        // What follows the model's representation leads to images that it calls otherwise.
+        otherThan: needs.has('representation')
+          ? {
+              label: of.prediction.label,
+              of: async (image) => predictionOf(model.card, await this.#output(image, model)).label,
+            }
+          : null,
+      },
+      signal,
+    );
+    for (;;) {
+      const { done, value } = await gathering.next();
+      if (done === true) return value;
+      yield { header: { type: 'preparation', step: 'cohort', baseline, ...value } };
+    }
+  }
+
+  async #ownBaseline(
+    { baselineImage }: ExplanationRequest,
+    card: ModelCard,
+  ): Promise<NonNullable<Prepared['own']> | null> {
+    if (baselineImage === null) return null;
+    const [input, digest] = await Promise.all([
+      this.images.input(baselineImage, card.input),
+      this.images.sha256(baselineImage.image),
+    ]);
+    const { file } = baselineImage.image.entry;
+    return { of: { file, frame: baselineImage.frame, sha256: digest }, input };
+  }
+
+  async *#attribute(
     prepared: Prepared,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<Frame<MapHeader>, Integral, undefined> {
-    const { model, input, target, parameters, request, device } = prepared;
-    const { gapTolerance, mapTolerance, maxEvaluations } = parameters;
+  ): AsyncGenerator<Frame<PreparationHeader | MapHeader>, Attribution, undefined> {
+    const { model, input, target, asked, request, device, cohort, own } = prepared;
     const { height, width } = model.card.input;
+    const { method, baseline } = asked;
     // TensorFlow.js has chosen by itself.
     const provider = PROVIDERS.find((each) => each === device.provider);
-    const job = {
+    const job: AttributionJob = {
       model: model.engine,
       ...(provider === undefined ? {} : { provider }),
       x: input,
       input: model.card.input,
       target: target.index,
       scalar: request.scalar,
-      method: {
-        id: 'integrated-gradients' as const,
-        parameters: { gapTolerance, mapTolerance, maxEvaluations },
-      },
-      baseline: { id: request.baseline, parameters: {} },
+      method,
+      baseline,
+      ...(cohort === null ? {} : { references: cohort.references }),
+      ...(own === null ? {} : { image: own.input }),
     };
-    for await (const { map, notes, batch, ...frame } of mapsOf(this.#engine.attribute(job, signal))) {
-      const { evaluations, final, seconds, secondsLeft } = frame;
-      const convergence = convergenceOf({ ...frame, converged: frame.converged ?? false });
-      const nodes = frame.nodes ?? evaluations;
-      const state = {
-        ...convergence,
-        nodes,
-        maxEvaluations: frame.maxEvaluations,
-        final,
-        seconds,
-        secondsLeft,
+    for await (const event of this.#engine.attribute(job, signal)) {
+      if (event.type === 'progress') {
+        const { evaluations: done, maxEvaluations: total } = event;
+        yield { header: { type: 'preparation', step: 'baseline', baseline, done, total } };
+        continue;
+      }
+      const { nodes, final, seconds, secondsLeft, baselines, baselineEvaluations, notes, batch } = event;
+      const map = sumChannels(event.map, height * width);
+      const state = { ...convergenceOf(event), ...summaryOf(event) };
+      const timing = { nodes, final, seconds, secondsLeft };
+      const requested = baseline === null ? null : request.baseline;
+      yield { header: { type: 'map', baseline: requested, height, width, ...state, ...timing }, data: map };
+      if (!final) continue;
+      const made = baselines ?? [];
+      const attribution = {
+        ...state,
+        map,
+        baseline: made[0]?.image ?? null,
+        baselineFindings: made.map(({ findings }) => findings),
+        ...{ baselineEvaluations, seconds, notes, batch },
       };
-      const summed = sumChannels(map, height * width);
-      yield { header: { type: 'map', baseline: request.baseline, height, width, ...state }, data: summed };
-      if (!state.final) continue;
-      const integral = { ...convergence, map: summed, seconds, notes, batch };
-      this.#keep(prepared, integral);
-      return integral;
+      this.#keep(prepared, attribution);
+      return attribution;
     }
     throw new PathlightError('engine', 'The computation ended before its final map', 'Start it again.');
   }
 
-  #keep({ key }: Prepared, { map, ...rest }: Integral): void {
-    this.#store?.put(key, { json: JSON.stringify(rest), map });
+  /** The map, and behind it the baseline, where there is one. */
+  #keep({ key }: Prepared, { map, baseline, ...rest }: Attribution): void {
+    const values = new Float32Array(map.length + (baseline?.length ?? 0));
+    values.set(map);
+    if (baseline !== null) values.set(baseline, map.length);
+    this.#store?.put(key, { json: JSON.stringify(rest), map: values });
   }
 
-  #kept({ key, model }: Prepared): Integral | undefined {
+  #kept({ key, model, asked }: Prepared): Attribution | undefined {
     const stored = this.#store?.get(key);
     if (stored === undefined) return undefined;
-    const { height, width } = model.card.input;
+    const { channels, height, width } = model.card.input;
     const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), KeptSchema), stored.json);
-    if (!parsed.success || stored.map.length !== height * width) return undefined;
-    return { ...parsed.output, map: stored.map };
+    const pixels = height * width;
+    const baseline = asked.baseline === null ? null : stored.map.slice(pixels);
+    if (!parsed.success || stored.map.length !== pixels + (baseline === null ? 0 : channels * pixels)) {
+      return undefined;
+    }
+    return { ...parsed.output, map: stored.map.slice(0, pixels), baseline };
   }
 
-  async #assess(prepared: Prepared, integral: Integral): Promise<Explanation> {
-    const { request, model, prediction, target, device, parameters, imageSha256, input } = prepared;
+  async #assess(prepared: Prepared, attribution: Attribution): Promise<Explanation> {
+    const { request, model, prediction, target, device, asked, imageSha256, input, cohort, own } = prepared;
     const { card } = model;
     const { height, width } = card.input;
-    const { map, seconds, notes, batch } = integral;
+    const { map, baseline, baselineFindings, baselineEvaluations, seconds, notes, batch } = attribution;
+    const { method } = asked;
     const lungs = await this.lungs(request, height, width);
     const check: LungCheck | null =
       lungs === null
@@ -324,11 +415,17 @@ export class Analysis {
       prediction,
       target: target.label,
       scalar: request.scalar,
-      method: 'integrated-gradients',
-      quadrature: 'nested-trapezoid',
-      baseline: request.baseline,
-      parameters,
-      ...convergenceOf(integral),
+      method: method.id,
+      quadrature: method.id === 'integrated-gradients' ? 'nested-trapezoid' : null,
+      parameters: method.parameters,
+      baseline: asked.baseline?.id ?? null,
+      baselineParameters: asked.baseline?.parameters ?? {},
+      baselineFindings,
+      baselineEvaluations,
+      cohort: cohort?.use ?? null,
+      baselineImage: own?.of ?? null,
+      ...convergenceOf(attribution),
+      ...summaryOf(attribution),
       device,
       batch,
       lungs: check,
@@ -353,6 +450,7 @@ export class Analysis {
       height,
       width,
       lungs,
+      baseline,
     };
   }
 
@@ -390,24 +488,83 @@ function ofFile(explanation: Explanation, { image: { entry } }: ExplanationReque
   return { ...explanation, result: { ...result, image } };
 }
 
-export function parametersOf(card: ModelCard, baseline: BaselineName): ExplanationResult['parameters'] {
-  return { ...TOLERANCES, blurSigma: baseline === 'blurred' ? blurSigma(card.input) : null };
+/**
+ * What is asked for, completed and checked before anything is computed.
+ * @throws PathlightError `bad-request`: parameters that do not fit, or something that is needed is missing
+ */
+export function askedOf(
+  {
+    method: wanted,
+    baseline: start,
+    cohort,
+    baselineImage,
+    scalar,
+  }: Omit<ExplanationRequest, 'image' | 'frame'>,
+  { input }: Pick<ModelCard, 'input'>,
+): Asked {
+  const method = completeMethod(wanted, scalar);
+  const own = needsOf(method);
+  const { name } = methods[method.id];
+  if (!own.has('baseline')) {
+    checkGiven(own, name, cohort, baselineImage);
+    return { method, baseline: null, needs: own };
+  }
+  if (start === null) {
+    throw new PathlightError('bad-request', `${name} needs a baseline`, 'Choose one.');
+  }
+  const baseline = completeBaseline(start, input);
+  const kind: BaselineKind = baselineKinds[baseline.id];
+  const needs = own.union(new Set(kind.needs));
+  checkGiven(needs, own.has('references') ? name : `The baseline '${kind.name}'`, cohort, baselineImage);
+  return { method, baseline, needs };
 }
 
+function checkGiven(
+  needs: ReadonlySet<Need>,
+  name: string,
+  cohort: ExplanationRequest['cohort'],
+  baselineImage: FrameOf | null,
+): void {
+  if (needs.has('references') && cohort === null) {
+    const which = needs.has('representation') ? 'images of another class' : 'other images';
+    throw new PathlightError(
+      'bad-request',
+      `${name} needs ${which} to compare with`,
+      'Choose a folder of DICOM that holds some.',
+    );
+  }
+  if (needs.has('image') && baselineImage === null) {
+    throw new PathlightError('bad-request', `${name} needs an image`, 'Choose one.');
+  }
+}
+
+/** How far the maps of baselines agree; of a method without baselines there is none. */
 export function agreementBetween(explanations: readonly Explanation[]): Agreement {
-  return agreementOf(explanations.map(({ result, map }) => ({ baseline: result.baseline, map })));
+  return agreementOf(
+    explanations.flatMap(({ result: { baseline }, map }) => (baseline === null ? [] : [{ baseline, map }])),
+  );
 }
 
-function finalMap({ result, map, height, width }: Explanation): Frame<MapHeader> {
+/** Runs a generator to its end. */
+export async function returned<T>(generator: AsyncGenerator<unknown, T, undefined>): Promise<T> {
+  let next = await generator.next();
+  while (next.done !== true) next = await generator.next();
+  return next.value;
+}
+
+function finalMap(
+  { result, map, height, width }: Explanation,
+  { baseline }: ExplanationRequest,
+): Frame<MapHeader> {
   return {
     header: {
       type: 'map',
-      baseline: result.baseline,
+      baseline: result.baseline === null ? null : baseline,
       height,
       width,
       ...convergenceOf(result),
-      nodes: result.evaluations,
-      maxEvaluations: result.parameters.maxEvaluations,
+      ...summaryOf(result),
+      nodes: result.quadrature === null ? null : result.evaluations,
       final: true,
       seconds: result.seconds,
       secondsLeft: 0,
@@ -429,8 +586,18 @@ function convergenceOf(state: Convergence): Convergence {
   return { fx, fb, gap, gapRelative, gapBound, mapChange, evaluations, converged };
 }
 
-function bytesOf({ map, lungs }: Explanation): number {
-  return map.byteLength + (lungs?.probability.byteLength ?? 0);
+function summaryOf({ sum, expectedSum, findings, spread, maxEvaluations }: MapSummary): MapSummary {
+  return {
+    sum,
+    expectedSum,
+    findings,
+    spread: spread === null ? null : { runs: spread.runs, share: spread.share },
+    maxEvaluations,
+  };
+}
+
+function bytesOf({ map, lungs, baseline }: Explanation): number {
+  return map.byteLength + (lungs?.probability.byteLength ?? 0) + (baseline?.byteLength ?? 0);
 }
 
 function nameOf(key: ResultKey): string {

@@ -40,10 +40,20 @@ export function createApp(options: AppOptions): App {
   const reports = new ByteCache<FinishedReport>(REPORTS_BUDGET);
   log.info({ host: host.kind, ...version }, 'started');
 
-  const requestOf = (request: Omit<ExplanationRequest, 'image'> & { image: string }): ExplanationRequest => ({
-    ...request,
-    image: library.find(request.image),
-  });
+  /** The images of a request by their identifiers. */
+  function requestOf<R extends { image: string; baselineImage: { image: string; frame: number } | null }>(
+    request: R,
+  ): Omit<R, 'image' | 'baselineImage'> & Pick<ExplanationRequest, 'image' | 'baselineImage'> {
+    const { image, baselineImage, ...rest } = request;
+    return {
+      ...rest,
+      image: library.find(image),
+      baselineImage:
+        baselineImage === null
+          ? null
+          : { image: library.find(baselineImage.image), frame: baselineImage.frame },
+    };
+  }
 
   async function currentDevice(): Promise<DeviceInfo> {
     const provider = await choice.current();
@@ -100,8 +110,8 @@ export function createApp(options: AppOptions): App {
     'review.predict': async ({ image, frame, model }) =>
       analysis.predict({ image: library.find(image), frame }, model),
 
-    'report.create': async ({ maskPatient, ...request }) => {
-      const data = await reportData(analysis, models, requestOf(request), maskPatient);
+    'report.create': async ({ maskPatient, compared, ...request }) => {
+      const data = await reportData(analysis, models, requestOf(request), maskPatient, compared);
       const { bytes, warnings } = await writeReport(data);
       if (warnings.length > 0) log.warn('a report holds characters that no font has');
       const report = randomUUID();
@@ -126,11 +136,8 @@ export function createApp(options: AppOptions): App {
     },
     'review.explain': (request, signal) =>
       logged('explain', request, analysis.explain(requestOf(request), signal)),
-    'review.compare': ({ baselines, ...request }, signal) => {
-      const { image, ...rest } = request;
-      const subject = { ...rest, image: library.find(image) };
-      return logged('compare', request, analysis.compare(subject, baselines, signal));
-    },
+    'review.compare': ({ baselines, ...request }, signal) =>
+      logged('compare', request, analysis.compare(requestOf(request), baselines, signal)),
   };
 
   /** Writes how a computation ended, and what computed it; the image is named by its opaque identifier. */

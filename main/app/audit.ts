@@ -5,14 +5,14 @@ import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { ExplanationResult } from '../../core/contract/result.ts';
-import { type Analysis, type Explanation, type ExplanationRequest, parametersOf } from './analysis.ts';
+import { type Analysis, askedOf, type Explanation, type ExplanationRequest, returned } from './analysis.ts';
 import type { Journal } from './journal.ts';
 import type { LibraryImage } from './library.ts';
 import { modelSha256 } from './model-sha256.ts';
 
 export interface AuditRequest {
   images: readonly LibraryImage[];
-  /** The same for every image; of images with several frames the first one is explained. */
+  /** The same for every image, without a cohort; of images with several frames the first one is explained. */
   choices: Omit<ExplanationRequest, 'image' | 'frame'>;
   card: ModelCard;
   lungsCard: ModelCard | null;
@@ -50,7 +50,7 @@ export async function* audit(
   if (stranger !== undefined) {
     throw new PathlightError(
       'bad-request',
-      `The folder already holds an audit of '${stranger.model.id}' (${stranger.model.sha256.slice(0, 12)}…), baseline ${stranger.baseline}, target ${stranger.target}, ${stranger.scalar}, computed on ${stranger.device.provider}`,
+      `The folder already holds an audit of '${stranger.model.id}' (${stranger.model.sha256.slice(0, 12)}…), ${stranger.method}, ${stranger.baseline === null ? 'without a baseline' : `baseline ${stranger.baseline}`}, target ${stranger.target}, ${stranger.scalar}, computed on ${stranger.device.provider}`,
       'Name another folder with --out: the results of different runs are not mixed.',
     );
   }
@@ -80,7 +80,7 @@ export async function* audit(
       }
       const next = images[index + 1];
       if (next !== undefined) analysis.prefetch({ image: next, frame: 0 }, card.input);
-      const explanation = await finish(analysis, request, signal);
+      const explanation = await returned(analysis.explain(request, signal));
       const { result } = explanation;
       await journal.append(result);
       remember(result);
@@ -93,17 +93,6 @@ export async function* audit(
   }
 }
 
-async function finish(
-  analysis: Analysis,
-  request: ExplanationRequest,
-  signal: AbortSignal | undefined,
-): Promise<Explanation> {
-  const frames = analysis.explain(request, signal);
-  let next = await frames.next();
-  while (next.done !== true) next = await frames.next();
-  return next.value;
-}
-
 function contentKey({ sha256, frame }: { sha256: string; frame: number }): string {
   return `${sha256} ${frame}`;
 }
@@ -112,7 +101,7 @@ function wantedResults(
   { choices, card, lungsCard, provider }: Pick<AuditRequest, 'choices' | 'card' | 'lungsCard' | 'provider'>,
   version: string,
 ): { sameRun(result: ExplanationResult): boolean; current(result: ExplanationResult): boolean } {
-  const parameters = parametersOf(card, choices.baseline);
+  const { method, baseline } = askedOf(choices, card);
   const { format = 'onnx' } = card;
   return {
     /** Of this model, these choices and this kind of device: may stand in the same folder. */
@@ -121,11 +110,13 @@ function wantedResults(
       // TensorFlow.js chooses its backend by itself.
       (format !== 'onnx' || result.device.provider === provider) &&
       result.scalar === choices.scalar &&
-      result.baseline === choices.baseline &&
+      result.method === method.id &&
+      result.baseline === (baseline?.id ?? null) &&
       result.target === (choices.target ?? card.decision?.positive ?? result.prediction.label),
     /** Need not be computed again. */
     current: (result) =>
-      isDeepStrictEqual(result.parameters, parameters) &&
+      isDeepStrictEqual(result.parameters, method.parameters) &&
+      isDeepStrictEqual(result.baselineParameters, baseline?.parameters ?? {}) &&
       result.lungs?.model.sha256 === (lungsCard === null ? undefined : modelSha256(lungsCard)) &&
       result.app.version === version,
   };

@@ -226,7 +226,8 @@ async function* explained(
   const frames = analysis.explain(request, signal);
   let next = await frames.next();
   while (next.done !== true) {
-    yield { of, header: next.value.header };
+    const { header } = next.value;
+    if (header.type !== 'preparation') yield { of, header };
     next = await frames.next();
   }
   return next.value;

@@ -158,6 +158,7 @@ async function readModel(folder: string, sha256: (file: string) => Promise<strin
       input: { name, shape: [channels, height, width], layout },
       ...(card.heldInputs === undefined ? {} : { heldInputs: card.heldInputs }),
       output: { name: card.output.name, activation: card.output.activation },
+      ...(card.representation === undefined ? {} : { representation: card.representation }),
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Gathers what the report of one explanation is made of. Nothing is computed twice: it takes what the session has finished. */
-import { makeBaseline } from '../../core/attribution/baselines.ts';
+import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
+import type { Choice } from '../../core/attribution/choices.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import { BASELINES } from '../../core/contract/result.ts';
 import { displayValues } from '../../core/imaging/grayscale.ts';
@@ -8,12 +9,18 @@ import type { ReportData } from '../report/report-data.ts';
 import { agreementBetween, type Analysis, type Explanation, type ExplanationRequest } from './analysis.ts';
 import type { ModelCatalogue } from './models.ts';
 
-/** @throws PathlightError `bad-request` where the explanation was not made in this session */
+const PLAIN: readonly Choice<BaselineId>[] = BASELINES.map((id) => ({ id, parameters: {} }));
+
+/**
+ * @param compared baselines whose maps stand beside it, where they were made in this session
+ * @throws PathlightError `bad-request` where the explanation was not made in this session
+ */
 export async function reportData(
   analysis: Analysis,
   models: ModelCatalogue,
   request: ExplanationRequest,
   maskPatient: boolean,
+  compared: readonly Choice<BaselineId>[] = PLAIN,
 ): Promise<ReportData> {
   const explanation = await analysis.finished(request);
   if (explanation === undefined) {
@@ -24,15 +31,17 @@ export async function reportData(
     analysis.images.decoded(request),
     analysis.images.input(request, card.input),
   ]);
-  const compared: Explanation[] = [];
-  for (const baseline of BASELINES) {
-    const finished = await analysis.finished({ ...request, baseline });
-    if (finished !== undefined) compared.push(finished);
+  const others: { baseline: BaselineId; of: Explanation; image: Float32Array }[] = [];
+  for (const baseline of compared) {
+    const of = await analysis.finished({ ...request, baseline });
+    const image = of === undefined ? null : baselineImage(of);
+    if (of !== undefined && image !== null) others.push({ baseline: baseline.id, of, image });
   }
   // One map alone is no comparison.
-  const baselines = compared.length > 1 ? compared : [];
-  const baselineImage = (of: Explanation): Float32Array =>
-    displayOfModelInput(makeBaseline(of.result.baseline, input, card.input), card.input);
+  const baselines = others.length > 1 ? others : [];
+  function baselineImage({ baseline }: Explanation): Float32Array | null {
+    return baseline === null ? null : displayOfModelInput(baseline, card.input);
+  }
 
   return {
     entry: request.image.entry,
@@ -44,13 +53,13 @@ export async function reportData(
     map: explanation.map,
     modelImage: displayOfModelInput(input, card.input),
     baselineImage: baselineImage(explanation),
-    baselines: baselines.map((of) => ({
-      baseline: of.result.baseline,
+    baselines: baselines.map(({ baseline, of, image }) => ({
+      baseline,
       map: of.map,
-      image: baselineImage(of),
+      image,
       convergence: of.result,
     })),
-    agreement: baselines.length > 1 ? agreementBetween(baselines) : null,
+    agreement: baselines.length > 1 ? agreementBetween(baselines.map(({ of }) => of)) : null,
     lungs:
       explanation.lungs === null
         ? null

@@ -1,12 +1,36 @@
 /** The shape of a result that comes back from a file. */
 import * as v from 'valibot';
 import { PROVIDERS, TFJS_PROVIDERS } from '../../core/contract/device.ts';
-import { BASELINES, type ExplanationResult } from '../../core/contract/result.ts';
+import { BASELINE_IDS } from '../../core/attribution/baseline-kinds.ts';
+import { METHOD_IDS } from '../../core/attribution/methods.ts';
+import type { ExplanationResult } from '../../core/contract/result.ts';
 
 const numbers = v.record(v.string(), v.number());
 const maybe = v.nullable(v.number());
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const modelReference = v.object({ id: v.string(), sha256: hash });
+
+const parameters = v.record(v.string(), v.unknown());
+
+/** How far the map has come, and what there is to say of it. */
+export const attributionEntries = {
+  fx: maybe,
+  fb: maybe,
+  gap: maybe,
+  gapRelative: maybe,
+  gapBound: maybe,
+  mapChange: maybe,
+  evaluations: v.number(),
+  converged: v.nullable(v.boolean()),
+  // Results of versions that knew Integrated Gradients alone have none of these: they are not taken over.
+  sum: v.number(),
+  expectedSum: maybe,
+  findings: numbers,
+  spread: v.nullable(v.object({ runs: v.number(), share: maybe })),
+  maxEvaluations: v.number(),
+  baselineFindings: v.array(numbers),
+  baselineEvaluations: v.number(),
+};
 
 const selfTest = v.object({
   error: v.number(),
@@ -23,23 +47,21 @@ const schema = v.object({
   prediction: v.object({ label: v.string(), scores: numbers, logits: numbers, threshold: maybe }),
   target: v.string(),
   scalar: v.picklist(['logit', 'probability', 'log-probability']),
-  method: v.literal('integrated-gradients'),
-  quadrature: v.literal('nested-trapezoid'),
-  baseline: v.picklist(BASELINES),
-  parameters: v.object({
-    gapTolerance: v.number(),
-    mapTolerance: v.number(),
-    maxEvaluations: v.number(),
-    blurSigma: maybe,
-  }),
-  fx: maybe,
-  fb: maybe,
-  gap: maybe,
-  gapRelative: maybe,
-  gapBound: maybe,
-  mapChange: maybe,
-  evaluations: v.number(),
-  converged: v.boolean(),
+  method: v.picklist(METHOD_IDS),
+  quadrature: v.nullable(v.literal('nested-trapezoid')),
+  parameters,
+  baseline: v.nullable(v.picklist(BASELINE_IDS)),
+  baselineParameters: parameters,
+  cohort: v.nullable(
+    v.object({
+      images: v.array(hash),
+      unreadable: v.number(),
+      sameClass: v.number(),
+      beyond: v.number(),
+    }),
+  ),
+  baselineImage: v.nullable(v.object({ file: v.string(), frame: v.number(), sha256: hash })),
+  ...attributionEntries,
   device: v.object({
     provider: v.picklist([...PROVIDERS, ...TFJS_PROVIDERS]),
     name: v.optional(v.string(), ''),

@@ -1,9 +1,16 @@
 /** What may be said on the command line, parsed into one typed command. */
 import path from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { BASELINE_IDS } from '../../core/attribution/baseline-kinds.ts';
-import { METHOD_IDS } from '../../core/attribution/methods.ts';
+import {
+  BASELINE_IDS,
+  type BaselineId,
+  type BaselineKind,
+  baselineKinds,
+} from '../../core/attribution/baseline-kinds.ts';
+import { type Choice, completeMethod, needsOf } from '../../core/attribution/choices.ts';
+import { METHOD_IDS, type MethodId } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
+import type { Need } from '../../core/attribution/parameters.ts';
 import { type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
 import { METRIC_IDS, type MetricId } from '../../core/metrics/metrics.ts';
@@ -15,10 +22,18 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** Absolute paths; null: not named. */
+interface OtherImages {
+  cohort: string | null;
+  baselineImage: string | null;
+}
+
 /** What an explanation is to be of. */
 export interface ExplanationChoices {
   model: string;
-  baseline: BaselineName;
+  method: Choice<MethodId>;
+  /** null: the method needs none. */
+  baseline: Choice<BaselineId> | null;
   /** null: the card's positive label. */
   target: string | null;
   scalar: Scalar;
@@ -33,8 +48,11 @@ export type Command =
       choices: ExplanationChoices;
       /** Counted from 0. */
       frame: number;
-      /** Explains from every baseline, so that the report compares them. */
+      /** Explains from the four plain baselines, so that the report compares them. */
       compare: boolean;
+      /** Absolute, as is the file. */
+      cohort: string | null;
+      baselineImage: string | null;
       out: string;
       models: string | null;
       device: Provider;
@@ -86,10 +104,20 @@ export type Command =
     }
   /** The browser host reads its own options. */
   | { command: 'serve'; args: string[] }
+  | { command: 'methods'; json: boolean }
   | { command: 'devices'; json: boolean }
   | { command: 'model check'; file: string; json: boolean };
 
-const COMMANDS = ['explain', 'compare', 'audit', 'study', 'serve', 'devices', 'model check'] as const;
+const COMMANDS = [
+  'explain',
+  'compare',
+  'audit',
+  'study',
+  'serve',
+  'methods',
+  'devices',
+  'model check',
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 const SCALARS: readonly Scalar[] = ['logit', 'probability', 'log-probability'];
@@ -100,7 +128,10 @@ const help = { help: { type: 'boolean', short: 'h' } } as const;
 const explanation = {
   ...help,
   model: { type: 'string' },
+  method: { type: 'string' },
+  set: { type: 'string', multiple: true },
   baseline: { type: 'string' },
+  'baseline-set': { type: 'string', multiple: true },
   target: { type: 'string' },
   scalar: { type: 'string' },
   out: { type: 'string' },
@@ -149,8 +180,9 @@ export function parseCommand(words: readonly string[]): Command {
       return parseStudy(words.slice(1));
     case 'serve':
       return { command: 'serve', args: words.slice(1) };
+    case 'methods':
     case 'devices':
-      return parseDevices(words.slice(1));
+      return parseListing(first, words.slice(1));
     case 'model':
       if (second === 'check') return parseModelCheck(words.slice(2));
       if (second === '--help' || second === '-h') return { command: 'help', topic: 'model check' };
@@ -161,16 +193,24 @@ export function parseCommand(words: readonly string[]): Command {
 }
 
 function parseExplain(words: string[]): Command {
-  const options = { ...explanation, frame: { type: 'string' }, compare: { type: 'boolean' } } as const;
+  const options = {
+    ...explanation,
+    frame: { type: 'string' },
+    compare: { type: 'boolean' },
+    cohort: { type: 'string' },
+    'baseline-image': { type: 'string' },
+  } as const;
   const { values, positionals } = parse(words, options);
   if (values.help === true) return { command: 'help', topic: 'explain' };
   if (positionals.length === 0) throw new UsageError("'explain' wants a DICOM file or a folder");
+  const others = { cohort: pathOf(values.cohort), baselineImage: pathOf(values['baseline-image']) };
   return {
     command: 'explain',
     paths: positionals,
-    ...runOf(values),
+    ...runOf(values, others),
     frame: frameOf(values.frame),
     compare: values.compare === true,
+    ...others,
     out: path.resolve(values.out ?? DEFAULT_OUT),
   };
 }
@@ -268,9 +308,9 @@ function parseStudy(words: string[]): Command {
   return {
     command: 'study',
     folder,
-    labels: folderOf(values.labels),
-    masks: folderOf(values.masks),
-    cohort: folderOf(values.cohort),
+    labels: pathOf(values.labels),
+    masks: pathOf(values.masks),
+    cohort: pathOf(values.cohort),
     modelIds: listOf(values.model) ?? [DEFAULT_MODEL],
     grids: gridsOf(design, chosen),
     metrics: severalOf('--metrics', values.metrics, METRIC_IDS) ?? DEFAULT_METRICS,
@@ -280,17 +320,17 @@ function parseStudy(words: string[]): Command {
     limit: values.limit === undefined ? null : integer('--limit', values.limit, 1, 1_000_000),
     seed: values.seed === undefined ? 1 : integer('--seed', values.seed, 0, 2 ** 31 - 1),
     out: path.resolve(values.out),
-    models: folderOf(values.models),
+    models: pathOf(values.models),
     device: oneOf('--device', values.device ?? 'cpu', PROVIDERS),
     json: values.json === true,
   };
 }
 
-function parseDevices(words: string[]): Command {
+function parseListing(command: 'methods' | 'devices', words: string[]): Command {
   const { values, positionals } = parse(words, { ...help, json: { type: 'boolean' } } as const);
-  if (values.help === true) return { command: 'help', topic: 'devices' };
-  if (positionals.length > 0) throw new UsageError("'devices' takes no names");
-  return { command: 'devices', json: values.json === true };
+  if (values.help === true) return { command: 'help', topic: command };
+  if (positionals.length > 0) throw new UsageError(`'${command}' takes no names`);
+  return { command, json: values.json === true };
 }
 
 function parseModelCheck(words: string[]): Command {
@@ -308,17 +348,18 @@ function parse<T extends NonNullable<ParseArgsConfig['options']>>(args: string[]
   }
 }
 
-/** What every command that explains takes. */
+/** What every command that explains takes. @param others what to compare with; null: the command takes no other images */
 function runOf(
   values: Parameters<typeof choicesOf>[0] & {
     models?: string | undefined;
     device?: string | undefined;
     json?: boolean | undefined;
   },
+  others: OtherImages | null = null,
 ): { choices: ExplanationChoices; models: string | null; device: Provider; json: boolean } {
   return {
-    choices: choicesOf(values),
-    models: folderOf(values.models),
+    choices: choicesOf(values, others),
+    models: pathOf(values.models),
     device: oneOf('--device', values.device ?? 'cpu', PROVIDERS),
     json: values.json === true,
   };
@@ -329,18 +370,86 @@ function frameOf(given: string | undefined): number {
   return given === undefined ? 0 : integer('--frame', given, 1, 1_000_000) - 1;
 }
 
-function choicesOf(values: {
-  model?: string | undefined;
-  baseline?: string | undefined;
-  target?: string | undefined;
-  scalar?: string | undefined;
-}): ExplanationChoices {
+/** @param others what to compare with; null: the command takes no other images */
+function choicesOf(
+  values: {
+    model?: string | undefined;
+    method?: string | undefined;
+    set?: string[] | undefined;
+    baseline?: string | undefined;
+    'baseline-set'?: string[] | undefined;
+    target?: string | undefined;
+    scalar?: string | undefined;
+  },
+  others: OtherImages | null,
+): ExplanationChoices {
+  const scalar = oneOf('--scalar', values.scalar ?? 'logit', SCALARS);
+  const id = oneOf('--method', values.method ?? 'integrated-gradients', METHOD_IDS);
+  const method = completeMethod({ id, parameters: settings('--set', values.set) }, scalar);
+  const needs = new Set(needsOf(method));
+  const baseline = needs.has('baseline') ? baselineOf(values, others) : null;
+  if (baseline === null) {
+    const named = ['baseline', 'baseline-set'].find((option) => Object.hasOwn(values, option));
+    if (named !== undefined) throw new UsageError(`${id} needs no baseline: leave out --${named}`);
+  } else {
+    const kind: BaselineKind = baselineKinds[baseline.id];
+    for (const need of kind.needs) needs.add(need);
+  }
+  checkOthers(baseline === null ? id : `${id} from the baseline ${baseline.id}`, needs, others);
+  return { model: values.model ?? DEFAULT_MODEL, method, baseline, target: values.target ?? null, scalar };
+}
+
+/** @throws UsageError: other images are needed and not named, or named and not needed */
+function checkOthers(name: string, needs: ReadonlySet<Need>, others: OtherImages | null): void {
+  const kinds = [
+    ['references', others?.cohort, '--cohort DIR'],
+    ['image', others?.baselineImage, '--baseline-image FILE'],
+  ] as const;
+  for (const [need, given, option] of kinds) {
+    if (others === null && needs.has(need)) {
+      throw new UsageError(`${name} needs other images to compare with: 'explain' and 'study' take them`);
+    }
+    if (needs.has(need) && given === null) throw new UsageError(`${name} needs ${option}`);
+    if (!needs.has(need) && given != null) throw new UsageError(`${name} makes no use of ${option}`);
+  }
+}
+
+function baselineOf(
+  values: { baseline?: string | undefined; 'baseline-set'?: string[] | undefined },
+  others: OtherImages | null,
+): Choice<BaselineId> {
+  const usual = others?.baselineImage == null ? DEFAULT_BASELINE : 'image';
   return {
-    model: values.model ?? DEFAULT_MODEL,
-    baseline: oneOf('--baseline', values.baseline ?? DEFAULT_BASELINE, BASELINES),
-    target: values.target ?? null,
-    scalar: oneOf('--scalar', values.scalar ?? 'logit', SCALARS),
+    id: oneOf('--baseline', values.baseline ?? usual, BASELINE_IDS),
+    parameters: settings('--baseline-set', values['baseline-set']),
   };
+}
+
+/** "steps=50", "around.method=guided-ig": what is a number becomes one; names within names become objects within objects. */
+function settings(option: string, pairs: readonly string[] = []): Record<string, unknown> {
+  const all: Record<string, unknown> = {};
+  for (const pair of pairs) {
+    const [, name = '', value = ''] = /^([\w.-]+)=(.+)$/.exec(pair) ?? [];
+    const path = name.split('.');
+    const last = path.pop() ?? '';
+    if (last === '' || path.includes('') || [...path, last].includes('__proto__')) {
+      throw new UsageError(`${option} wants name=value, not '${pair}'`);
+    }
+    let within = all;
+    for (const part of path) {
+      const inner: unknown = within[part] ?? {};
+      if (!isRecord(inner)) throw new UsageError(`${option} sets '${part}' twice`);
+      within[part] = inner;
+      within = inner;
+    }
+    if (last in within) throw new UsageError(`${option} sets '${last}' twice`);
+    within[last] = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value) ? Number(value) : value;
+  }
+  return all;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
@@ -374,6 +483,6 @@ function only(positionals: readonly string[], wanted: string): string {
   return one;
 }
 
-function folderOf(given: string | undefined): string | null {
+function pathOf(given: string | undefined): string | null {
   return given === undefined ? null : path.resolve(given);
 }

@@ -110,7 +110,7 @@ function takenOver({ resumed, copied }: AuditRun): string {
 }
 
 async function runAudit(
-  { choices, device: provider, json, out: folder }: AuditCommand,
+  { choices: chosen, device: provider, json, out: folder }: AuditCommand,
   { out, err, signal }: Terminal,
   { analysis, models }: Session,
   card: ModelCard,
@@ -128,6 +128,7 @@ async function runAudit(
     );
   };
   show();
+  const choices = { ...chosen, cohort: null, baselineImage: null };
   const request = { images, choices, card, lungsCard, journal, provider };
   for await (const outcome of auditImages(analysis, request, signal)) {
     if (outcome.type === 'failed') {

@@ -31,7 +31,14 @@ export async function compare(command: CompareCommand, terminal: Terminal): Prom
     const second =
       typeof other === 'string' ? await only(other, command, terminal, session, progress) : other;
     if (image === null || second === null) return 1;
-    const request = { ...command.choices, image, frame: command.frame, other: second };
+    const request = {
+      ...command.choices,
+      cohort: null,
+      baselineImage: null,
+      image,
+      frame: command.frame,
+      other: second,
+    };
     const prepared = await prepareContrast(session.analysis, card, request);
     await checkWritable(command.out);
     const frames = contrastImages(session.analysis, prepared, signal);

@@ -1,10 +1,19 @@
 /** `pathlight explain`: four files for every image. */
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { AgreementHeader, AssessmentHeader, MapHeader } from '../../core/contract/calls.ts';
-import { toErrorReport } from '../../core/contract/errors.ts';
-import { BASELINES } from '../../core/contract/result.ts';
+import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
+import type { Choice } from '../../core/attribution/choices.ts';
+import type {
+  AgreementHeader,
+  AssessmentHeader,
+  MapHeader,
+  PreparationHeader,
+} from '../../core/contract/calls.ts';
+import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
+import { BASELINES, type BaselineName } from '../../core/contract/result.ts';
 import { writeNpy } from '../../core/imaging/npy.ts';
 import type { Explanation, ExplanationRequest } from '../app/analysis.ts';
+import type { FrameOf } from '../app/images.ts';
 import type { LibraryImage } from '../app/library.ts';
 import { overlayPicture, pngOf } from '../app/pictures.ts';
 import { reportData } from '../app/report.ts';
@@ -24,6 +33,7 @@ import {
   withSession,
 } from './session.ts';
 
+type Choices = Omit<ExplanationRequest, 'image' | 'frame'>;
 type ExplainCommand = Extract<Command, { command: 'explain' }>;
 
 /** Neither side of overlay.png is longer. */
@@ -37,6 +47,11 @@ export async function explain(command: ExplainCommand, terminal: Terminal): Prom
   const progress = createProgress(err);
   return withSession(command, async (session) => {
     await checkedCard(session, command.choices);
+    const choices: Choices = {
+      ...command.choices,
+      cohort: await cohortOf(command.cohort),
+      baselineImage: command.baselineImage === null ? null : await opened(session, command.baselineImage),
+    };
     const { images, refused, foreign } = await scan(
       session.library,
       command.paths,
@@ -51,16 +66,41 @@ export async function explain(command: ExplainCommand, terminal: Terminal): Prom
       return 1;
     }
     await checkWritable(command.out);
-    const failed = refused.length + (await explainAll(command, terminal, session, images, progress));
+    const failed = refused.length + (await explainAll(command, choices, terminal, session, images, progress));
     if (!command.json && failed < images.length + refused.length) err.write(`Written to ${command.out}\n`);
     if (failed > 0) err.write(`${failed} of ${images.length + refused.length} files failed.\n`);
     return failed > 0 ? 1 : 0;
   });
 }
 
+/** Rejects where there is no such folder: every image would fail the same way. */
+async function cohortOf(folder: string | null): Promise<Choices['cohort']> {
+  if (folder === null) return null;
+  const found = await stat(folder).catch(() => null);
+  if (found?.isDirectory() === true) return { folder };
+  throw new PathlightError(
+    'not-found',
+    `'${folder}' is no folder that can be read`,
+    'Name a folder of DICOM files.',
+  );
+}
+
+/** The first frame of the image that a file holds. */
+async function opened({ library }: Session, file: string): Promise<FrameOf> {
+  for await (const event of library.open([file])) {
+    if (event.type === 'image') return { image: library.find(event.image.id), frame: 0 };
+    if (event.type === 'refused') {
+      const { reason, advice } = event.refused;
+      throw new PathlightError('not-recognised', `The baseline image: ${reason}`, advice);
+    }
+  }
+  throw new PathlightError('not-found', 'The baseline image cannot be read', 'Name a DICOM file.');
+}
+
 /** An image is written while the engine computes the next one. @returns how many failed; each is named as it does */
 async function explainAll(
   command: ExplainCommand,
+  choices: Choices,
   { out, err, signal }: Terminal,
   session: Session,
   images: readonly LibraryImage[],
@@ -78,7 +118,7 @@ async function explainAll(
   let writing: Promise<void> = Promise.resolve();
   try {
     for (const [index, image] of images.entries()) {
-      const request: ExplanationRequest = { ...command.choices, image, frame: command.frame };
+      const request: ExplanationRequest = { ...choices, image, frame: command.frame };
       const place = `${index + 1} of ${images.length}`;
       const folder = path.join(
         command.out,
@@ -121,11 +161,14 @@ async function computed(
 ): Promise<Explanation> {
   const { file } = request.image.entry;
   progress.show(`${place}  ${file}`);
-  const show = (header: MapHeader | AssessmentHeader | AgreementHeader): void => {
-    if (header.type === 'map') progress.show(`${place}  ${file}: ${stateOf(header)}`);
+  const show = (header: PreparationHeader | MapHeader | AssessmentHeader | AgreementHeader): void => {
+    if (header.type === 'map' || header.type === 'preparation') {
+      progress.show(`${place}  ${file}: ${stateOf(header)}`);
+    }
   };
-  if (compare) {
-    for await (const { header } of analysis.compare(request, BASELINES, signal)) show(header);
+  // A method that needs no baseline has nothing to compare.
+  if (compare && request.baseline !== null) {
+    for await (const { header } of analysis.compare(request, BASELINES.map(plain), signal)) show(header);
   }
   const frames = analysis.explain(request, signal);
   let next = await frames.next();
@@ -136,11 +179,20 @@ async function computed(
   return next.value;
 }
 
-export function stateOf({ baseline, evaluations, gapRelative, mapChange, secondsLeft }: MapHeader): string {
+const plain = (id: BaselineName): Choice<BaselineId> => ({ id, parameters: {} });
+
+export function stateOf(header: PreparationHeader | MapHeader): string {
+  if (header.type === 'preparation') {
+    const { step, done, total } = header;
+    const what = step === 'cohort' ? 'images to compare with read' : 'gradients for the baseline';
+    return `${done}${total === null ? '' : ` of ${total}`} ${what}`;
+  }
+  const { baseline, evaluations, gapRelative, mapChange, secondsLeft } = header;
   const gap = gapRelative === null ? '' : `, gap ${(100 * gapRelative).toFixed(1)} %`;
   const change = mapChange === null ? '' : `, map change ${(100 * mapChange).toFixed(1)} %`;
   const left = secondsLeft === null ? '' : `, ${duration(secondsLeft)} left`;
-  return `${baseline} baseline, ${evaluations} gradients${gap}${change}${left}`;
+  const from = baseline === null ? '' : `${baseline.id} baseline, `;
+  return `${from}${evaluations} gradients${gap}${change}${left}`;
 }
 
 /** result.json comes last: where it stands, the other three do. */

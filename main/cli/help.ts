@@ -5,7 +5,11 @@ import { METRIC_IDS } from '../../core/metrics/metrics.ts';
 import type { CommandName } from './arguments.ts';
 
 const EXPLANATION_OPTIONS = `  --model ID        the model to explain; explain: pneumonia by default
-  --baseline NAME   black, white, grey or blurred (default)
+  --method ID       how to explain; integrated-gradients by default. 'pathlight methods' lists them
+  --set NAME=VALUE  a parameter of the method; may be repeated. Of a method beneath: around.method=ID,
+                    around.parameters.NAME=VALUE
+  --baseline ID     what the image is compared with; blurred by default. 'pathlight methods' lists them
+  --baseline-set NAME=VALUE   a parameter of the baseline; may be repeated
   --target LABEL    the label to explain; by default the card's positive one
   --scalar NAME     logit (default), probability or log-probability
   --models DIR      a folder of further models, one folder a model with its card.json
@@ -24,7 +28,10 @@ Explains each DICOM image. Writes DIR/NAME/map.npy, overlay.png, report.pdf and 
 
   --out DIR         where to write; ./pathlight-out by default
   --frame N         the frame to explain of an image with several, counted from 1
-  --compare         explain from all four baselines, so that the report compares them
+  --compare         explain from black, white, grey and blurred, too, so that the report compares them
+  --cohort DIR      images to compare with, for methods and baselines that need some: the single-frame DICOM of a folder, at
+                    most 64, the explained image left out
+  --baseline-image FILE       an image of your own as the baseline
 ${EXPLANATION_OPTIONS}
 ${EXIT_CODES}`,
   compare: `Usage: pathlight compare FILE --zoom F | --shift COLUMNS,ROWS | --window CENTRE,WIDTH [options]
@@ -81,6 +88,12 @@ where it stopped, and keeps what still fits when options change. Of an image wit
 
 ${EXIT_CODES}`,
   serve: '',
+  methods: `Usage: pathlight methods [--json]
+
+Lists every method and every baseline: what it is for, what it needs, what the map should sum to, and its parameters with
+their defaults. docs/methods.md has the formulas' sources.
+
+${EXIT_CODES}`,
   devices: `Usage: pathlight devices [--json]
 
 Lists what can compute gradients here. Each device is tried in a process of its own: its gradient of a small network must
@@ -107,6 +120,7 @@ Usage: pathlight COMMAND [options]
   audit FOLDER --model ID --out DIR    explain a whole folder: table, summary, flags
   study FOLDER --labels FILE --out DIR compare methods, baselines and steps over a folder
   serve [FILE-or-FOLDER ...]           open the workbench in the browser
+  methods                              list the methods and baselines, with their parameters
   devices                              list what can compute here, each after a self-test
   model check FILE.onnx or FOLDER      say whether a model can be explained
 

@@ -3,26 +3,44 @@ import type { ExplanationResult } from '../../core/contract/result.ts';
 
 /** Every figure in one line, each beside what it is to be compared with; a line below for each flag. */
 export function resultLines(result: ExplanationResult): string {
-  const { image, prediction, target, evaluations, mapChange, seconds } = result;
+  const { image, prediction, target, evaluations, mapChange, seconds, converged } = result;
   const score = prediction.scores[target] ?? NaN;
   const threshold = prediction.threshold === null ? '' : ` (threshold ${prediction.threshold.toFixed(2)})`;
   const figures = [
     `${target} ${score.toFixed(3)}${threshold}`,
-    `gap ${gap(result)}`,
-    `map change ${mapChange === null ? 'unknown' : percent(mapChange)}`,
+    ...(result.method === 'integrated-gradients' ? [] : [question(result)]),
+    ...(converged === null ? [sum(result)] : [`gap ${gap(result)}`]),
+    ...(converged === null ? [] : [`map change ${mapChange === null ? 'unknown' : percent(mapChange)}`]),
     `${evaluations} evaluations`,
-    result.converged ? 'converged' : 'NOT CONVERGED',
+    ...(converged === null ? [] : [converged ? 'converged' : 'NOT CONVERGED']),
+    ...spread(result),
     lungs(result),
     `${seconds.toFixed(1)} s`,
   ];
   const frame = image.frame === 0 ? '' : ` frame ${image.frame + 1}`;
   const flags = result.flags.map(({ severity, text }) => `    ${severity}: ${text}\n`).join('');
-  return `${image.file}${frame}  ${prediction.label}  ${figures.join('; ')}\n${flags}`;
+  const notes = result.notes.map((note) => `    note: ${note}\n`).join('');
+  return `${image.file}${frame}  ${prediction.label}  ${figures.join('; ')}\n${flags}${notes}`;
 }
 
-function gap({ gap, gapRelative, fx, fb }: ExplanationResult): string {
-  if (gap === null || fx === null || fb === null) return 'unknown';
-  const absolute = `${gap.toFixed(4)} of ${(fx - fb).toFixed(3)}`;
+function question({ method, baseline, cohort }: ExplanationResult): string {
+  const images = cohort === null ? '' : `, ${cohort.images.length} images to compare with`;
+  return `${method}${baseline === null ? '' : ` from ${baseline}`}${images}`;
+}
+
+function sum({ sum, expectedSum }: ExplanationResult): string {
+  if (expectedSum === null) return `sum ${sum.toPrecision(4)}, none is promised`;
+  return `sum ${sum.toFixed(4)} of ${expectedSum.toFixed(4)} expected`;
+}
+
+function spread({ spread }: ExplanationResult): string[] {
+  if (spread === null) return [];
+  return [`spread of ${spread.runs} maps ${spread.share === null ? 'unknown' : percent(spread.share)}`];
+}
+
+function gap({ gap, gapRelative, expectedSum }: ExplanationResult): string {
+  if (gap === null || expectedSum === null) return 'unknown';
+  const absolute = `${gap.toFixed(4)} of ${expectedSum.toFixed(3)}`;
   return gapRelative === null ? absolute : `${percent(gapRelative)} (${absolute})`;
 }
 

@@ -27,6 +27,7 @@ import type { AuditSummaryData, WrittenDocument } from './report-data.ts';
 import { section } from './section.ts';
 import { color, size } from './theme.ts';
 import {
+  baselineName,
   deviceText,
   lungCheckLimits,
   lungMaskLimits,
@@ -34,6 +35,7 @@ import {
   missingCharacters,
   noticeOf,
   scalarName,
+  parametersText,
 } from './words.ts';
 
 /** Height of a table's head and its first rows, which a heading above it must not be parted from. */
@@ -92,7 +94,7 @@ function writeOverview(paper: Paper, data: AuditSummaryData): void {
   );
   paper.space(8);
   const count = (holds: (result: ExplanationResult) => boolean): number => results.filter(holds).length;
-  const notConverged = count((result) => !result.converged);
+  const notConverged = count((result) => result.converged === false);
   const flagged = count(isFlagged);
   const tiles: { label: string; value: number; color?: string }[] = [
     { label: 'images', value: results.length + data.failures.length },
@@ -100,7 +102,7 @@ function writeOverview(paper: Paper, data: AuditSummaryData): void {
       label: `called ${label}`,
       value: count((result) => result.prediction.label === label),
     })),
-    { label: 'converged', value: results.length - notConverged },
+    { label: 'converged', value: count((result) => result.converged === true) },
     { label: 'NOT converged', value: notConverged, ...(notConverged > 0 ? { color: color.red } : {}) },
     { label: 'flagged', value: flagged, ...(flagged > 0 ? { color: color.amber } : {}) },
     {
@@ -173,14 +175,10 @@ function whatWasRun(data: AuditSummaryData): Fact[] {
             label: 'Explained',
             value: `${distinct(results, (result) => result.target)}; ${distinct(results, (result) => scalarName(result.scalar, card))}`,
           },
-          { label: 'Baseline', value: distinct(results, (result) => result.baseline) },
+          { label: 'Baseline', value: distinct(results, baselineName) },
           {
             label: 'Parameters',
-            value: distinct(
-              results,
-              ({ parameters: p }) =>
-                `gap tolerance ${percent(p.gapTolerance)}, map tolerance ${percent(p.mapTolerance)}, at most ${p.maxEvaluations} evaluations${p.blurSigma === null ? '' : `, blur \u03c3 ${p.blurSigma} input pixels`}`,
-            ),
+            value: distinct(results, parametersText),
           },
           {
             label: 'Device',
@@ -419,7 +417,11 @@ function* imageRows(data: AuditSummaryData): Generator<Cell[]> {
       {
         text: result.gapRelative === null ? `${signed(result.gap, 2)} abs.` : percent(result.gapRelative, 2),
       },
-      result.converged ? { text: 'yes' } : { text: 'NOT CONVERGED', strong: true, color: color.red },
+      result.converged === null
+        ? { text: '\u2013' }
+        : result.converged
+          ? { text: 'yes' }
+          : { text: 'NOT CONVERGED', strong: true, color: color.red },
       {
         text: lungs === null ? '\u2013' : percent(lungs.share),
         ...(lungs !== null && lungs.enrichment < 1 ? { color: color.amber } : {}),
@@ -439,10 +441,10 @@ function* imageRows(data: AuditSummaryData): Generator<Cell[]> {
 }
 
 function writeLimits(paper: Paper, data: AuditSummaryData): void {
-  const baselines = [...new Set(data.results.map((result) => result.baseline))];
+  const limits = [...new Set(data.results.map(methodLimits))];
   section(paper, 'What this audit does not show', [
     list(paper, [
-      ...baselines.map(methodLimits),
+      ...limits,
       lungCheckLimits,
       lungMaskLimits,
       'The scores are the model\u2019s, not findings: without reference labels an audit says nothing of accuracy.',

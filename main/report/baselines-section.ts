@@ -88,9 +88,11 @@ function cell(
         value: gapRelative === null ? signed(gap, 2) : `${signed(gap, 2)} (${percent(gapRelative, 2)})`,
       },
       { label: 'Evaluations', value: String(evaluations) },
-      converged
-        ? { label: 'Converged', value: 'yes' }
-        : { label: 'Converged', value: 'NOT CONVERGED', strong: true, color: color.red },
+      converged === null
+        ? { label: 'Converged', value: '\u2013' }
+        : converged
+          ? { label: 'Converged', value: 'yes' }
+          : { label: 'Converged', value: 'NOT CONVERGED', strong: true, color: color.red },
     ]),
   ]);
 }

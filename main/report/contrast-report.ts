@@ -26,7 +26,15 @@ import { identity } from './patient.ts';
 import { rasterise } from './rasterise.ts';
 import { section } from './section.ts';
 import { color, contentWidth, size } from './theme.ts';
-import { deviceText, lungMaskLimits, methodLimits, missingCharacters, noticeOf } from './words.ts';
+import {
+  baselineName,
+  deviceText,
+  lungMaskLimits,
+  methodLimits,
+  missingCharacters,
+  noticeOf,
+  parametersText,
+} from './words.ts';
 
 type Side = 'a' | 'b';
 const SIDES: readonly Side[] = ['a', 'b'];
@@ -43,7 +51,7 @@ export async function writeContrast(
   createdAt: Date,
 ): Promise<{ pdf: Uint8Array; png: Uint8Array }> {
   const { contrast, card } = finished;
-  const { app, target, baseline } = contrast.a.result;
+  const { app, target } = contrast.a.result;
   const paper = new Paper({
     title: 'Pathlight comparison: what moved between two pictures',
     subject: `Integrated Gradients of the model ${card.id}`,
@@ -51,7 +59,7 @@ export async function writeContrast(
     app,
     running: {
       left: `A ${finished.images.a.entry.file} \u00b7 B: ${nameOfB(finished)}`,
-      right: `${target}, baseline ${baseline}`,
+      right: `${target}, ${baselineName(contrast.a.result)}`,
     },
     notice: noticeOf(card),
   });
@@ -324,7 +332,7 @@ function writeMaps(paper: Paper, { contrast }: FinishedContrast): void {
       paper,
       stack(
         [
-          paragraph(paper, methodLimits(contrast.a.result.baseline), { weight: 'semibold' }),
+          paragraph(paper, methodLimits(contrast.a.result), { weight: 'semibold' }),
           note(
             paper,
             `What moved shows that the model answers to the change; not whether it should. ${lungMaskLimits} A lung is told from the other at the column of the region\u2019s centre of mass.`,
@@ -360,7 +368,7 @@ function writeFlags(paper: Paper, { contrast }: FinishedContrast): void {
 
 function writeProvenance(paper: Paper, { contrast, card }: FinishedContrast): void {
   const { result } = contrast.a;
-  const { parameters, lungs, app, model } = result;
+  const { lungs, app, model } = result;
   const missing = paper.typesetter.missing;
   section(paper, 'Provenance', [
     facts(paper, [
@@ -374,7 +382,7 @@ function writeProvenance(paper: Paper, { contrast, card }: FinishedContrast): vo
         : [{ label: 'Lungs model', value: `${lungs.model.id}; SHA-256 ${lungs.model.sha256}` }]),
       {
         label: 'Parameters',
-        value: `${result.method}, baseline ${result.baseline}; tolerances: gap ${percent(parameters.gapTolerance)}, map change ${percent(parameters.mapTolerance)}; at most ${parameters.maxEvaluations} evaluations`,
+        value: `${result.method}, ${baselineName(result)}; ${parametersText(result)}`,
       },
       {
         label: 'Computed',

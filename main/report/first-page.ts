@@ -1,4 +1,5 @@
 /** The first page: whose image, what the model says of it, and where its score came from. */
+import { methods } from '../../core/attribution/methods.ts';
 import { isInverted } from '../../core/imaging/grayscale.ts';
 import { DEFAULT_TOP_SHARE } from '../../core/imaging/blend.ts';
 import { columns, heading, note, panel, panels, paragraph, space, stack, text, type Block } from './block.ts';
@@ -9,7 +10,7 @@ import { nameHan, type Identity } from './patient.ts';
 import { atMost, greyPng, overlayPng, printedLevels } from './pictures.ts';
 import type { ReportData } from './report-data.ts';
 import { color, size } from './theme.ts';
-import { methodLimits, noticeOf } from './words.ts';
+import { baselineName, criterion, methodLimits, noticeOf } from './words.ts';
 
 /** More pixels than this on the longer side cannot be told apart at the printed size (8.5 cm at 350 dpi). */
 const printedPixels = 1200;
@@ -48,7 +49,8 @@ export function writeFirstPage(paper: Paper, data: ReportData, who: Identity): v
       { content: score(paper, data), style: { fill: color.panel } },
       {
         content: convergence(paper, data),
-        style: data.result.converged ? { fill: color.panel } : { fill: color.redPanel, edge: color.red },
+        style:
+          data.result.converged === false ? { fill: color.redPanel, edge: color.red } : { fill: color.panel },
       },
     ]),
   );
@@ -174,21 +176,30 @@ function gauge(paper: Paper, value: number, threshold: number | null): Block {
 
 function convergence(paper: Paper, data: ReportData): Block {
   const { result } = data;
-  const { parameters } = result;
+  const { gapTolerance, mapTolerance } = criterion(result);
   const gap =
     result.gapRelative === null
       ? `gap ${signed(result.gap, 2)} (bound ${significant(result.gapBound, 2)})`
-      : `gap ${percent(result.gapRelative, 2)} of |f(x) \u2212 f(b)| (tolerance ${percent(parameters.gapTolerance)})`;
-  const change = `map change ${percent(result.mapChange)} (tolerance ${percent(parameters.mapTolerance)})`;
-  const figures = `${gap}; ${change}; ${result.evaluations} gradient evaluations.`;
-  const state = result.converged
-    ? paragraph(paper, 'Map converged', { size: 14, weight: 'semibold' })
-    : paragraph(paper, 'NOT CONVERGED', { size: 14, weight: 'semibold', color: color.red });
+      : `gap ${percent(result.gapRelative, 2)} of |f(x) \u2212 f(b)| (tolerance ${percent(gapTolerance)})`;
+  const change = `map change ${percent(result.mapChange)} (tolerance ${percent(mapTolerance)})`;
+  const sum =
+    result.expectedSum === null
+      ? 'no sum is promised'
+      : `sum ${signed(result.sum, 3)}, which should be ${signed(result.expectedSum, 3)}`;
+  const quality = result.converged === null ? sum : `${gap}; ${change}`;
+  const figures = `${quality}; ${result.evaluations} gradient evaluations.`;
+  const title = { size: 14, weight: 'semibold' } as const;
+  const state =
+    result.converged === null
+      ? paragraph(paper, methods[result.method].name, title)
+      : result.converged
+        ? paragraph(paper, 'Map converged', title)
+        : paragraph(paper, 'NOT CONVERGED', { ...title, color: color.red });
   return stack(
     [
-      note(paper, `Attribution of ${result.target}, baseline ${result.baseline}`, { size: size.tiny }),
+      note(paper, `Attribution of ${result.target}, ${baselineName(result)}`, { size: size.tiny }),
       state,
-      ...(result.converged
+      ...(result.converged !== false
         ? []
         : [
             paragraph(paper, 'The integral did not reach its tolerances: this map is not reliable.', {
@@ -197,7 +208,7 @@ function convergence(paper: Paper, data: ReportData): Block {
             }),
           ]),
       note(paper, `${figures.charAt(0).toUpperCase()}${figures.slice(1)}`),
-      paragraph(paper, methodLimits(result.baseline), { weight: 'semibold' }),
+      paragraph(paper, methodLimits(result), { weight: 'semibold' }),
     ],
     3,
   );

@@ -6,13 +6,20 @@ import { gravestFirst, severityColor } from './flags.ts';
 import { writeFirstPage } from './first-page.ts';
 import { writeLungCheck } from './lungs-section.ts';
 import { list, writeModel } from './model-section.ts';
-import { duration, percent, stated, timestamp } from './numbers.ts';
+import { duration, stated, timestamp } from './numbers.ts';
 import { Paper } from './paper.ts';
 import { identity, type Identity } from './patient.ts';
 import type { ReportData, WrittenDocument } from './report-data.ts';
 import { section } from './section.ts';
 import { color, size } from './theme.ts';
-import { deviceText, missingCharacters, noticeOf, selfTestText } from './words.ts';
+import {
+  baselineName,
+  deviceText,
+  missingCharacters,
+  noticeOf,
+  parametersText,
+  selfTestText,
+} from './words.ts';
 
 /** @returns the PDF; the same data give the same bytes */
 export async function writeReport(data: ReportData): Promise<WrittenDocument> {
@@ -26,7 +33,7 @@ export async function writeReport(data: ReportData): Promise<WrittenDocument> {
       left: data.maskPatient
         ? 'Patient masked'
         : `${who.names.join('  ')} \u00b7 ID ${who.id} \u00b7 study of ${who.studyDate}`,
-      right: `${data.result.target}, baseline ${data.result.baseline}`,
+      right: `${data.result.target}, ${baselineName(data.result)}`,
     },
     notice: noticeOf(data.card),
   });
@@ -76,7 +83,7 @@ function writeWarnings(paper: Paper, data: ReportData): void {
 
 function writeProvenance(paper: Paper, data: ReportData, who: Identity): void {
   const { entry, result } = data;
-  const { device, parameters } = result;
+  const { device } = result;
   const missing = paper.typesetter.missing;
   const left: Fact[] = [
     { label: 'Study UID', value: who.studyInstanceUid },
@@ -110,7 +117,7 @@ function writeProvenance(paper: Paper, data: ReportData, who: Identity): void {
     { label: 'Computing time', value: duration(result.seconds) },
     {
       label: 'Parameters',
-      value: `gap tolerance ${percent(parameters.gapTolerance)}, map tolerance ${percent(parameters.mapTolerance)}, at most ${parameters.maxEvaluations} evaluations${parameters.blurSigma === null ? '' : `, blur \u03c3 ${parameters.blurSigma} input pixels`}`,
+      value: parametersText(result),
     },
     ...(missing.length === 0
       ? []

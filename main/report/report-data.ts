@@ -1,13 +1,14 @@
 /** What the two documents are made of. Everything is computed before; the report only sets it on paper. */
 import type { ImageEntry, RefusedFile } from '../../core/contract/library.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
-import type { BaselineName, Convergence, ExplanationResult } from '../../core/contract/result.ts';
+import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
+import type { Convergence, ExplanationResult } from '../../core/contract/result.ts';
 import type { GrayscaleAttributes, Voi } from '../../core/imaging/frame.ts';
 import type { Agreement } from '../../core/metrics/agreement.ts';
 
 /** One baseline of the comparison. Arrays are row-major at the model's input size. */
 export interface ReportBaseline {
-  baseline: BaselineName;
+  baseline: BaselineId;
   /** [height * width] attribution, channels summed, signed, in units of the scalar per pixel. */
   map: Float32Array;
   /** [height * width] the baseline as display values, 0 black to 1 white. */
@@ -30,8 +31,8 @@ export interface ReportData {
   map: Float32Array;
   /** [height * width] what the model saw, as display values 0 to 1. */
   modelImage: Float32Array;
-  /** [height * width] the baseline of `map`, as display values 0 to 1. */
-  baselineImage: Float32Array;
+  /** [height * width] the baseline of `map`, of several the first, as display values 0 to 1; null where the method needs none. */
+  baselineImage: Float32Array | null;
   /** The baseline panel and its agreement; empty and null where the comparison was not run. */
   baselines: readonly ReportBaseline[];
   agreement: Agreement | null;

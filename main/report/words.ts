@@ -1,7 +1,10 @@
 /** The sentences that both documents must say the same way. */
 import type { DeviceInfo, SelfTest } from '../../core/contract/device.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
-import type { BaselineName } from '../../core/contract/result.ts';
+import { baselineKinds } from '../../core/attribution/baseline-kinds.ts';
+import { criterionOf, type Parameters } from '../../core/attribution/choices.ts';
+import { methods } from '../../core/attribution/methods.ts';
+import type { ExplanationResult } from '../../core/contract/result.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import { percent, significant } from './numbers.ts';
 
@@ -13,8 +16,56 @@ export function noticeOf(card: ModelCard): string {
   return `${demonstration ? 'Demonstration model \u2013 not for clinical use' : 'Not for clinical use'}. ${notADevice}`;
 }
 
-export function methodLimits(baseline: BaselineName): string {
-  return `Integrated Gradients show what changed the score relative to the ${baseline} baseline; they do not localise disease.`;
+/** "blurred baseline" */
+export function baselineName({ baseline }: Pick<ExplanationResult, 'baseline'>): string {
+  return baseline === null ? 'no baseline' : `${baseline} baseline`;
+}
+
+export function methodLimits({ method, baseline }: Pick<ExplanationResult, 'method' | 'baseline'>): string {
+  if (method === 'integrated-gradients') {
+    return `Integrated Gradients show what changed the score relative to the ${baseline ?? 'chosen'} baseline; they do not localise disease.`;
+  }
+  const from = baseline === null ? '' : ` from the ${baseline} baseline`;
+  return `${methods[method].name}${from}: the map does not localise disease. Its sum should equal: ${methods[method].sum}.`;
+}
+
+/** What the integral stops at, where there is one. */
+export function criterion({ method, parameters }: Pick<ExplanationResult, 'method' | 'parameters'>): {
+  gapTolerance: number | null;
+  mapTolerance: number | null;
+} {
+  return criterionOf({ id: method, parameters }) ?? { gapTolerance: null, mapTolerance: null };
+}
+
+export function parametersText({
+  method,
+  parameters,
+  baselineParameters,
+}: Pick<ExplanationResult, 'method' | 'parameters' | 'baselineParameters'>): string {
+  const stops = method === 'integrated-gradients' ? criterionOf({ id: method, parameters }) : null;
+  const own =
+    stops === null
+      ? listed(parameters)
+      : [
+          `gap tolerance ${percent(stops.gapTolerance)}`,
+          `map tolerance ${percent(stops.mapTolerance)}`,
+          `at most ${stops.maxEvaluations} evaluations`,
+        ];
+  const { sigma, ...further } = baselineParameters;
+  const start = [
+    ...(typeof sigma === 'number' ? [`blur \u03c3 ${sigma} input pixels`] : []),
+    ...listed(further).map((each) => `baseline ${each}`),
+  ];
+  return [...own, ...start].join(', ') || 'none';
+}
+
+/** "steps 100, around.method gradient" */
+function listed(parameters: Parameters, within = ''): string[] {
+  return Object.entries(parameters).flatMap(([name, value]) =>
+    typeof value === 'object' && value !== null
+      ? listed({ ...value }, `${within}${name}.`)
+      : [`${within}${name} ${String(value)}`],
+  );
 }
 
 export const lungCheckLimits =
@@ -36,15 +87,28 @@ export function scalarName(scalar: Scalar, card: ModelCard): string {
   return names[scalar];
 }
 
-export function baselineDefinition(baseline: BaselineName, blurSigma: number | null): string {
+export function baselineDefinition({
+  baseline,
+  baselineParameters,
+}: Pick<ExplanationResult, 'baseline' | 'baselineParameters'>): string {
   const through = 'carried through the same preprocessing as the image';
-  const definitions: Record<BaselineName, string> = {
-    black: `display value 0 at every pixel, ${through}`,
-    white: `display value 1 at every pixel, ${through}`,
-    grey: `display value 0.5 at every pixel, ${through}`,
-    blurred: `the model\u2019s input blurred by a Gaussian of \u03c3 = ${blurSigma === null ? 'a width not stated' : `${blurSigma} input pixels`}`,
-  };
-  return definitions[baseline];
+  switch (baseline) {
+    case null:
+      return 'none: the method needs none';
+    case 'black':
+      return `${baseline}: display value 0 at every pixel, ${through}`;
+    case 'white':
+      return `${baseline}: display value 1 at every pixel, ${through}`;
+    case 'grey':
+      return `${baseline}: display value 0.5 at every pixel, ${through}`;
+    case 'blurred': {
+      const { sigma } = baselineParameters;
+      const width = typeof sigma === 'number' ? `${sigma} input pixels` : 'a width not stated';
+      return `${baseline}: the model\u2019s input blurred by a Gaussian of \u03c3 = ${width}`;
+    }
+    default:
+      return `${baseline}: ${baselineKinds[baseline].meaning}`;
+  }
 }
 
 /** @param missing code points as U+XXXX */

@@ -19,7 +19,7 @@ export interface ResultKey {
   app: string;
 }
 
-/** `json` is the caller's own; `map` is [height, width] at the model's input size. */
+/** Both are the caller's own; `map` begins with the map, [height, width] at the model's input size. */
 export interface StoredResult {
   json: string;
   map: Float32Array;

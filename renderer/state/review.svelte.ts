@@ -3,6 +3,8 @@ import type { AssessmentHeader, Client, MapHeader } from '../../core/contract/ca
 import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
 import { overlayLevels } from '../../core/imaging/blend.ts';
 import { BASELINES, type BaselineName, type Prediction } from '../../core/contract/result.ts';
+import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
+import type { Choice } from '../../core/attribution/choices.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { Agreement } from '../../core/metrics/agreement.ts';
 import type { Field } from '../viewer/painter.ts';
@@ -104,6 +106,14 @@ export class Run {
   }
 }
 
+/** What is asked of main besides the baseline. */
+export const METHOD = {
+  method: { id: 'integrated-gradients', parameters: {} },
+  cohort: null,
+  baselineImage: null,
+} as const;
+export const choiceOf = (id: BaselineName): Choice<BaselineId> => ({ id, parameters: {} });
+
 const ENDED_EARLY = new Error('The computation ended before its final map.');
 
 export class Review {
@@ -159,10 +169,10 @@ export class Review {
     run.begin();
     this.explaining = baseline;
     try {
-      const request = { ...this.subject, baseline };
+      const request = { ...this.subject, ...METHOD, baseline: choiceOf(baseline) };
       for await (const { header, data } of this.#client.stream('review.explain', request, signal)) {
         if (header.type === 'map') run.accept(header, data ?? new Float32Array());
-        else run.assess(header, data ?? new Float32Array());
+        else if (header.type === 'assessment') run.assess(header, data ?? new Float32Array());
       }
       run.end(ENDED_EARLY, signal.aborted);
     } catch (thrown) {
@@ -184,15 +194,17 @@ export class Review {
     const done = BASELINES.filter((name) => this.runs[name].finished);
     for (const name of BASELINES) if (!done.includes(name)) this.runs[name].begin();
     try {
-      const request = { ...this.subject, baselines: [...BASELINES] };
+      const request = { ...this.subject, ...METHOD, baselines: BASELINES.map(choiceOf) };
       for await (const { header, data } of this.#client.stream('review.compare', request, signal)) {
         if (this.#comparing !== signal) return;
         if (header.type === 'agreement') {
           this.agreement = header.agreement;
         } else if (header.type === 'assessment') {
-          this.runs[header.result.baseline].assess(header, data ?? new Float32Array());
-        } else if (!done.includes(header.baseline)) {
-          this.runs[header.baseline].accept(header, data ?? new Float32Array());
+          this.#runOf(header.result.baseline)?.assess(header, data ?? new Float32Array());
+        } else if (header.type === 'map') {
+          const run = this.#runOf(header.baseline?.id ?? null);
+          if (run !== undefined && !done.includes(run.baseline))
+            run.accept(header, data ?? new Float32Array());
         }
       }
       if (this.#comparing !== signal) return;
@@ -206,6 +218,10 @@ export class Review {
       if (!cancelled) this.comparisonError = report;
       this.#endUnfinished(thrown, cancelled);
     }
+  }
+
+  #runOf(baseline: BaselineId | null): Run | undefined {
+    return Object.values(this.runs).find((run) => run.baseline === baseline);
   }
 
   #endUnfinished(thrown: unknown, cancelled: boolean): void {

@@ -1,5 +1,6 @@
 /** The whole window's state: what is open, what is shown, what is known of it, and what the reader set. */
 import type { AppInfo, Client, ModelListing } from '../../core/contract/calls.ts';
+import { criterionOf } from '../../core/attribution/choices.ts';
 import type { Provider } from '../../core/contract/device.ts';
 import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
@@ -8,7 +9,7 @@ import { uploadDrop, type DroppedItem, type UploadProgress } from '../lib/drop.t
 import { frameKey, FrameLoader } from '../lib/frames.ts';
 import { Library } from './library.svelte.ts';
 import { Overlay } from './overlay.svelte.ts';
-import { Review, type Subject } from './review.svelte.ts';
+import { choiceOf, METHOD, Review, type Subject } from './review.svelte.ts';
 import { sliceAt, type Stack } from './stacks.ts';
 import { ViewportState } from './viewport.svelte.ts';
 
@@ -87,8 +88,9 @@ export class Workbench {
 
   /** What the criteria are held to; the shown result's own where there is one. */
   readonly tolerances = $derived.by(() => {
-    const parameters = this.run?.assessment?.result.parameters;
-    return { gap: parameters?.gapTolerance ?? 0.01, map: parameters?.mapTolerance ?? 0.05 };
+    const result = this.run?.assessment?.result;
+    const criterion = result ? criterionOf({ id: result.method, parameters: result.parameters }) : null;
+    return { gap: criterion?.gapTolerance ?? 0.01, map: criterion?.mapTolerance ?? 0.05 };
   });
 
   // A cache: what is shown is `review`, which is state.
@@ -307,7 +309,8 @@ export class Workbench {
     try {
       const { report, fileName } = await client.call('report.create', {
         ...review.subject,
-        baseline: this.baseline,
+        ...METHOD,
+        baseline: choiceOf(this.baseline),
         maskPatient: this.maskPatient,
       });
       if (info?.host === 'electron') {

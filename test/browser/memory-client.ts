@@ -5,12 +5,14 @@ import type {
   Client,
   Frame,
   MapHeader,
+  Streams,
   ModelListing,
 } from '../../core/contract/calls.ts';
 import type { DeviceInfo, DeviceOffer } from '../../core/contract/device.ts';
 import type { PathlightError } from '../../core/contract/errors.ts';
 import type { FrameHeader, ImageEntry, LibraryEvent } from '../../core/contract/library.ts';
 import type { BaselineName, Convergence, ExplanationResult, LungCheck } from '../../core/contract/result.ts';
+import { from, stated } from '../support/integrated-gradients.ts';
 
 const SIZE = 24;
 const ROWS = 60;
@@ -200,8 +202,11 @@ export class MemoryClient implements Client {
       name === 'library.open'
         ? this.#library()
         : name === 'review.explain'
-          ? this.#explain((request as { baseline: BaselineName }).baseline, signal)
-          : this.#compare((request as { baselines: BaselineName[] }).baselines, signal);
+          ? this.#explain((request as Streams['review.explain'][0]).baseline?.id as BaselineName, signal)
+          : this.#compare(
+              (request as Streams['review.compare'][0]).baselines.map(({ id }) => id as BaselineName),
+              signal,
+            );
     return frames as never;
   };
 
@@ -300,7 +305,11 @@ function convergenceOf(nodes: number, converged: boolean): Convergence {
 function headerOf(baseline: BaselineName, nodes: number, final: boolean, converged: boolean): MapHeader {
   return {
     type: 'map',
-    baseline,
+    baseline: from(baseline),
+    sum: 2.02,
+    expectedSum: 2,
+    findings: {},
+    spread: null,
     height: SIZE,
     width: SIZE,
     nodes,
@@ -319,10 +328,8 @@ function resultOf(baseline: BaselineName): ExplanationResult {
     prediction,
     target: 'PNEUMONIA',
     scalar: 'logit',
-    method: 'integrated-gradients',
-    quadrature: 'nested-trapezoid',
+    ...stated,
     baseline,
-    parameters: { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513, blurSigma: null },
     device: { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'test', selfTest: null },
     lungs,
     flags: [],

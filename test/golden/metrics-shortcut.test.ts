@@ -9,6 +9,7 @@ import { Analysis, type Explanation } from '../../main/app/analysis.ts';
 import { createLibrary } from '../../main/app/library.ts';
 import { createModelCatalogue } from '../../main/app/models.ts';
 import { EngineClient } from '../../main/engine/client.ts';
+import { asked, from } from '../support/integrated-gradients.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const engine = new EngineClient();
@@ -27,7 +28,15 @@ async function explain(model: string, baseline: (typeof BASELINES)[number]): Pro
     if (event.type === 'image') ids.push(event.image.id);
   }
   const image = library.find(ids[0] ?? '');
-  const frames = analysis.explain({ image, frame: 0, model, target: null, scalar: 'logit', baseline });
+  const frames = analysis.explain({
+    image,
+    frame: 0,
+    model,
+    target: null,
+    scalar: 'logit',
+    ...asked,
+    baseline: from(baseline),
+  });
   for (;;) {
     const next = await frames.next();
     if (next.done === true) return next.value;

@@ -11,6 +11,7 @@ import type {
   LungCheck,
 } from '../../core/contract/result.ts';
 import type { AuditSummaryData, ReportData } from '../../main/report/report-data.ts';
+import { stated } from './integrated-gradients.ts';
 
 export function card(id: string): ModelCard {
   const file = path.resolve(import.meta.dirname, '../../models', id, 'card.json');
@@ -95,10 +96,11 @@ export function explanation(overrides: Partial<ExplanationResult> = {}): Explana
     },
     target: 'PNEUMONIA',
     scalar: 'logit',
-    method: 'integrated-gradients',
-    quadrature: 'nested-trapezoid',
+    ...stated,
     baseline: 'blurred',
-    parameters: { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513, blurSigma: 10 },
+    baselineParameters: { sigma: 10 },
+    sum: 1.388 + 0.4123 + 0.00471,
+    expectedSum: 1.388 + 0.4123,
     device: {
       provider: 'cpu',
       name: 'Test CPU',

@@ -2,13 +2,20 @@ import { decode } from 'fast-png';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AgreementHeader, AssessmentHeader, Frame, MapHeader } from '../../core/contract/calls.ts';
+import type {
+  AgreementHeader,
+  AssessmentHeader,
+  Frame,
+  MapHeader,
+  PreparationHeader,
+} from '../../core/contract/calls.ts';
 import type { FrameHeader, ImageEntry } from '../../core/contract/library.ts';
 import { createApp } from '../../main/app/app.ts';
 import type { App, HostServices } from '../../main/app/app-interface.ts';
 import { shippedModels } from '../../main/app/models.ts';
 import { applicationRoot } from '../../main/app/root.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { asked, from } from '../support/integrated-gradients.ts';
 
 /** Milliseconds that a computation may take on a busy machine. */
 const LONG = 300_000;
@@ -30,7 +37,7 @@ const options = {
   modelsFolder: shippedModels,
   dataFolder,
 };
-const choices = { frame: 0, model: 'pneumonia', target: null, scalar: 'logit' } as const;
+const choices = { frame: 0, model: 'pneumonia', target: null, scalar: 'logit', ...asked } as const;
 
 async function openExamples(app: App): Promise<ImageEntry[]> {
   const events = await Array.fromAsync(
@@ -56,9 +63,9 @@ const image = (index: number): string => images[index]?.id ?? '';
 function explain(
   index: number,
   signal = new AbortController().signal,
-): Promise<Frame<MapHeader | AssessmentHeader>[]> {
+): Promise<Frame<PreparationHeader | MapHeader | AssessmentHeader>[]> {
   return Array.fromAsync(
-    app.streams['review.explain']({ ...choices, image: image(index), baseline: 'black' }, signal),
+    app.streams['review.explain']({ ...choices, image: image(index), baseline: from('black') }, signal),
   );
 }
 
@@ -98,7 +105,7 @@ describe('what there is', () => {
 });
 
 describe('an explanation', () => {
-  let frames: Frame<MapHeader | AssessmentHeader>[];
+  let frames: Frame<PreparationHeader | MapHeader | AssessmentHeader>[];
   beforeAll(async () => {
     frames = await explain(0);
   }, LONG);
@@ -132,7 +139,7 @@ describe('an explanation', () => {
       const [first] = await openExamples(later);
       const again = await Array.fromAsync(
         later.streams['review.explain'](
-          { ...choices, image: first?.id ?? '', baseline: 'black' },
+          { ...choices, image: first?.id ?? '', baseline: from('black') },
           new AbortController().signal,
         ),
       );
@@ -155,7 +162,7 @@ describe('an explanation', () => {
   test('ends when it is cancelled', async () => {
     const cancel = new AbortController();
     const partial = app.streams['review.explain'](
-      { ...choices, image: image(1), baseline: 'white' },
+      { ...choices, image: image(1), baseline: from('white') },
       cancel.signal,
     );
     await expect(
@@ -169,21 +176,21 @@ describe('an explanation', () => {
   });
 
   test('of an image that is not open is refused', () => {
-    const unknown = { ...choices, image: 'unknown', baseline: 'black' } as const;
+    const unknown = { ...choices, image: 'unknown', baseline: from('black') } as const;
     expect(() => app.streams['review.explain'](unknown, new AbortController().signal)).toThrow('not open');
   });
 });
 
 describe('a comparison and its report', () => {
-  let frames: Frame<MapHeader | AssessmentHeader | AgreementHeader>[];
+  let frames: Frame<PreparationHeader | MapHeader | AssessmentHeader | AgreementHeader>[];
   beforeAll(async () => {
-    const request = { ...choices, image: image(0), baselines: [...COMPARED] };
+    const request = { ...choices, image: image(0), baselines: COMPARED.map(from) };
     frames = await Array.fromAsync(app.streams['review.compare'](request, new AbortController().signal));
   }, LONG);
 
   test('brings the final map of each baseline, then how they agree', () => {
     const finals = frames.flatMap(({ header }) =>
-      header.type === 'map' && header.final ? [header.baseline] : [],
+      header.type === 'map' && header.final ? [header.baseline?.id] : [],
     );
     expect(finals).toEqual(COMPARED);
     const assessed = frames.flatMap(({ header }) =>
@@ -195,13 +202,13 @@ describe('a comparison and its report', () => {
   });
 
   test('the map that was there was not computed again', () => {
-    expect(frames.filter(({ header }) => header.type === 'map' && header.baseline === 'black')).toHaveLength(
-      1,
-    );
+    expect(
+      frames.filter(({ header }) => header.type === 'map' && header.baseline?.id === 'black'),
+    ).toHaveLength(1);
   });
 
   test('the report is written, fetched and saved', async () => {
-    const request = { ...choices, image: image(0), baseline: 'black', maskPatient: false } as const;
+    const request = { ...choices, image: image(0), baseline: from('black'), maskPatient: false } as const;
     const { report, fileName, bytes } = await app.calls['report.create'](request);
     expect(fileName).toBe('pathlight-pneumonia-c36d510c.pdf');
     const response = await get(app, `/reports/${report}`);
@@ -214,7 +221,7 @@ describe('a comparison and its report', () => {
   });
 
   test('there is no report of what has not been explained', async () => {
-    const request = { ...choices, image: image(4), baseline: 'black', maskPatient: false } as const;
+    const request = { ...choices, image: image(4), baseline: from('black'), maskPatient: false } as const;
     await expect(app.calls['report.create'](request)).rejects.toMatchObject({
       kind: 'bad-request',
       advice: 'Explain it first.',

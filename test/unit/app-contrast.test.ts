@@ -15,6 +15,7 @@ import { createModelCatalogue, shippedModels } from '../../main/app/models.ts';
 import { applicationRoot } from '../../main/app/root.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { asked, from } from '../support/integrated-gradients.ts';
 
 /** Milliseconds that a computation may take on a busy machine. */
 const LONG = 300_000;
@@ -49,7 +50,8 @@ async function contrast(a: string, other: LibraryImage | TransformChoice): Promi
     model: 'pneumonia',
     target: null,
     scalar: 'logit',
-    baseline: 'blurred',
+    ...asked,
+    baseline: from('blurred'),
   } as const;
   const prepared = await prepareContrast(analysis, card, { ...choices, image: sample(a), other });
   const frames = contrastImages(analysis, prepared);

@@ -14,6 +14,7 @@ import { forkEngine } from '../../main/engine/spawn.ts';
 import { shippedCard } from '../support/engine-models.ts';
 import { declaration, modelBytes, node } from '../support/onnx-models.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { asked, from } from '../support/integrated-gradients.ts';
 
 const folder = temporaryFolder();
 
@@ -88,7 +89,8 @@ async function explainFirst(app: App): Promise<ExplanationResult> {
     model: 'tiny',
     target: null,
     scalar: 'logit',
-    baseline: 'black',
+    ...asked,
+    baseline: from('black'),
   } as const;
   const frames = await Array.fromAsync(app.streams['review.explain'](request, signal));
   const last = frames.at(-1)?.header;

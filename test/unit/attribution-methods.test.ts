@@ -34,11 +34,11 @@ describe('the table', () => {
       / +/g,
       ' ',
     );
-    for (const { name, helps, sum } of Object.values<Method>(methods)) {
-      expect(text).toContain(`| ${name} | ${helps} | ${sum} |`);
+    for (const [id, { name, helps, sum }] of Object.entries<Method>(methods)) {
+      expect(text).toContain(`| ${name} | \`${id}\` | ${helps} | ${sum} |`);
     }
-    for (const { name, meaning } of Object.values<BaselineKind>(baselineKinds)) {
-      expect(text).toContain(`| ${name} | ${meaning} |`);
+    for (const [id, { name, meaning }] of Object.entries<BaselineKind>(baselineKinds)) {
+      expect(text).toContain(`| ${name} | \`${id}\` | ${meaning} |`);
     }
   });
 

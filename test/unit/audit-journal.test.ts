@@ -11,6 +11,7 @@ import { createModelCatalogue } from '../../main/app/models.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import { shippedCard } from '../support/engine-models.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { asked, from, stated } from '../support/integrated-gradients.ts';
 
 const folder = temporaryFolder();
 const hash = 'a'.repeat(64);
@@ -27,10 +28,7 @@ function resultOf(file: string): ExplanationResult {
     },
     target: 'PNEUMONIA',
     scalar: 'logit',
-    method: 'integrated-gradients',
-    quadrature: 'nested-trapezoid',
-    baseline: 'black',
-    parameters: { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513, blurSigma: null },
+    ...stated,
     fx: -1,
     fb: 2,
     gap: 0.001,
@@ -118,7 +116,13 @@ test('an audit does not go on with results of another device, and says which the
     store: null,
     app: { version: '0.1.0', commit: 'unknown' },
   });
-  const choices = { model: 'pneumonia', target: null, scalar: 'logit', baseline: 'black' } as const;
+  const choices = {
+    model: 'pneumonia',
+    target: null,
+    scalar: 'logit',
+    ...asked,
+    baseline: from('black'),
+  } as const;
   const request = { images: [], choices, card, lungsCard: null, journal };
   const on = (provider: 'cpu' | 'webgpu') => audit(analysis, { ...request, provider }).next();
   await expect(on('webgpu')).rejects.toMatchObject({
@@ -133,9 +137,9 @@ describe('the table of results', () => {
   test('has one row a result, as many cells as columns', () => {
     const [header, row, end] = resultsCsv([resultOf('a.dcm')]).split('\r\n');
     expect(end).toBe('');
-    const named = Object.fromEntries(
-      (header ?? '').split(',').map((column, i) => [column, (row ?? '').split(',')[i]]),
-    );
+    // Cells that hold JSON are quoted.
+    const cells = (row ?? '').split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/);
+    const named = Object.fromEntries((header ?? '').split(',').map((column, i) => [column, cells[i]]));
     expect(named).toMatchObject({
       file: 'a.dcm',
       label: 'NORMAL',
@@ -146,7 +150,7 @@ describe('the table of results', () => {
       flags: 'border-share',
       converged: 'true',
     });
-    expect((row ?? '').split(',')).toHaveLength((header ?? '').split(',').length);
+    expect(cells).toHaveLength((header ?? '').split(',').length);
   });
 
   test('leaves cells empty where there is nothing', () => {

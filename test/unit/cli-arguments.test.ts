@@ -3,13 +3,50 @@ import { describe, expect, test } from 'vitest';
 import { parseCommand, UsageError } from '../../main/cli/arguments.ts';
 import { helpText } from '../../main/cli/help.ts';
 import { DEFAULT_METRICS, designs } from '../../main/study/plan.ts';
+import { from, stated } from '../support/integrated-gradients.ts';
 
 describe('a command line', () => {
+  test('sets parameters by name, those of a method beneath by names within names', () => {
+    const words =
+      'explain x --method xrai --set around.method=guided-ig --set around.parameters.steps=30 --set mode=fast ' +
+      '--baseline uniform --baseline-set count=3 --baseline-set seed=-7';
+    expect(parseCommand(words.split(' '))).toMatchObject({
+      choices: {
+        method: {
+          id: 'xrai',
+          parameters: {
+            mode: 'fast',
+            around: { method: 'guided-ig', parameters: { steps: 30, fraction: 0.25, rule: 'trapezoid' } },
+          },
+        },
+        baseline: { id: 'uniform', parameters: { count: 3, seed: -7 } },
+      },
+    });
+  });
+
+  test('names no baseline where the method needs none, and the image where one is given', () => {
+    expect(parseCommand(['explain', 'x', '--method', 'gradient'])).toMatchObject({
+      choices: { baseline: null },
+    });
+    expect(parseCommand(['explain', 'x', '--baseline-image', '/b.dcm'])).toMatchObject({
+      choices: { baseline: { id: 'image' } },
+      baselineImage: '/b.dcm',
+    });
+  });
+
   test('of explain has everything but the paths by default', () => {
     expect(parseCommand(['explain', 'a.dcm', 'folder'])).toEqual({
       command: 'explain',
       paths: ['a.dcm', 'folder'],
-      choices: { model: 'pneumonia', baseline: 'blurred', target: null, scalar: 'logit' },
+      choices: {
+        model: 'pneumonia',
+        method: { id: stated.method, parameters: stated.parameters },
+        baseline: from('blurred'),
+        target: null,
+        scalar: 'logit',
+      },
+      cohort: null,
+      baselineImage: null,
       frame: 0,
       compare: false,
       out: path.resolve('pathlight-out'),
@@ -23,7 +60,7 @@ describe('a command line', () => {
     const words =
       'explain x --model m --baseline blurred --target NORMAL --scalar probability --out o --models d --device webgpu --frame 3 --compare --json';
     expect(parseCommand(words.split(' '))).toMatchObject({
-      choices: { model: 'm', baseline: 'blurred', target: 'NORMAL', scalar: 'probability' },
+      choices: { model: 'm', baseline: from('blurred'), target: 'NORMAL', scalar: 'probability' },
       frame: 2,
       compare: true,
       out: path.resolve('o'),
@@ -38,7 +75,7 @@ describe('a command line', () => {
       command: 'compare',
       file: 'a.dcm',
       other: 'b.dcm',
-      choices: { model: 'pneumonia', baseline: 'blurred' },
+      choices: { model: 'pneumonia', baseline: from('blurred') },
       frame: 0,
       json: true,
     });
@@ -118,7 +155,7 @@ describe('a command line', () => {
     expect(parseCommand(words)).toEqual({ command: 'help', topic: null });
   });
 
-  test.each(['explain', 'audit', 'study', 'devices', 'model check'] as const)(
+  test.each(['explain', 'audit', 'study', 'methods', 'devices', 'model check'] as const)(
     '%s --help asks for its help',
     (topic) => {
       expect(parseCommand([...topic.split(' '), '--help'])).toEqual({ command: 'help', topic });
@@ -131,7 +168,16 @@ describe('a command line', () => {
     ['explian x', "There is no command 'explian'"],
     ['explain', "'explain' wants a DICOM file or a folder"],
     ['explain x --colour red', "Unknown option '--colour'"],
-    ['explain x --baseline pink', "--baseline is one of black, white, grey, blurred, not 'pink'"],
+    ['explain x --method magic', '--method is one of integrated-gradients,'],
+    ['explain x --method gradient --baseline black', 'gradient needs no baseline: leave out --baseline'],
+    ['explain x --set steps', "--set wants name=value, not 'steps'"],
+    ['explain x --set around=1 --set around.method=gradient', "--set sets 'around' twice"],
+    ['explain x --method expected-gradients', 'expected-gradients needs --cohort DIR'],
+    ['explain x --baseline cohort-mean', 'from the baseline cohort-mean needs --cohort DIR'],
+    ['explain x --baseline image', 'needs --baseline-image FILE'],
+    ['explain x --cohort dir', 'makes no use of --cohort DIR'],
+    ['audit x --model m --out o --method ig2', "needs other images to compare with: 'explain'"],
+    ['explain x --baseline pink', '--baseline is one of black, white, grey, dataset-mean, blurred,'],
     ['explain x --scalar log', '--scalar is one of logit, probability, log-probability'],
     ['explain x --device tpu', "--device is one of cpu, webgpu, cuda, dml, coreml, not 'tpu'"],
     ['devices webgpu', "'devices' takes no names"],

@@ -5,6 +5,7 @@ import { edgeMap } from '../../core/metrics/edges.ts';
 import { evidencePeak } from '../../core/metrics/evidence-peak.ts';
 import { type Evidence, flagsOf } from '../../core/metrics/flags.ts';
 import { lungCheck } from '../../core/metrics/lung-check.ts';
+import { stated } from '../support/integrated-gradients.ts';
 
 const height = 112;
 const width = 112;
@@ -111,10 +112,7 @@ describe('a flag is raised', () => {
     prediction: { label: 'A', scores: {}, logits: {}, threshold: null },
     target: 'A',
     scalar: 'logit',
-    method: 'integrated-gradients',
-    quadrature: 'nested-trapezoid',
-    baseline: 'black',
-    parameters: { gapTolerance: 0.01, mapTolerance: 0.05, maxEvaluations: 513, blurSigma: null },
+    ...stated,
     device: { provider: 'cpu', name: 'Test CPU', threads: 1, runtime: '', selfTest: null },
     fx: 3,
     fb: 1,

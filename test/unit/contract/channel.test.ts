@@ -7,6 +7,7 @@ import type { LibraryEvent } from '../../../core/contract/library.ts';
 import { decodePacket, encodePacket } from '../../../core/contract/packet.ts';
 import { handlers, info } from './app-info.ts';
 import { channelPair } from './memory-channel.ts';
+import { asked, from } from '../../support/integrated-gradients.ts';
 
 type Served = Parameters<typeof handlers>[0];
 
@@ -246,7 +247,8 @@ describe('streams', () => {
       model: 'pneumonia',
       target: null,
       scalar: 'logit',
-      baseline: 'black',
+      ...asked,
+      baseline: from('black'),
     });
     await expect(stream.next()).rejects.toMatchObject({ kind: 'bad-request' });
   });
