@@ -64,7 +64,11 @@ export async function study(command: StudyCommand, terminal: Terminal): Promise<
       return 1;
     }
     const cohort = command.cohort === null ? [] : await cohortOf(session, command.cohort, command, terminal);
-    const cells = planOf(command.grids, { cohort: cohort.length, seed: command.seed });
+    const cells = planOf(command.grids, {
+      cohort: cohort.length,
+      seed: command.seed,
+      metrics: command.metrics,
+    });
     const labels = await labelsOf(command.labels, found.images);
     for (const note of labels.notes) err.write(sentenceLine(note));
     const images = chosenImages(found.images, labels, command.limit, command.seed);

@@ -99,6 +99,15 @@ export const DEFAULT_METRICS: readonly MetricId[] = [
   'sparseness',
 ];
 
+/** Further maps that the metrics which question the method have it make. */
+const furtherMaps: Partial<Record<MetricId, number>> = {
+  'sensitivity-max': 10,
+  'randomised-ssim': 1,
+  'change-jpeg': 1,
+  'change-float-noise': 1,
+  'change-steps': 2,
+};
+
 /** The grids of a design, with what was chosen in place of its own. */
 export function gridsOf(design: DesignId | null, chosen: { [Key in keyof Grid]: Grid[Key] | null }): Grid[] {
   const ofDesign = (grid: Grid): Grid => ({
@@ -115,9 +124,14 @@ export function gridsOf(design: DesignId | null, chosen: { [Key in keyof Grid]: 
  * Every map of the grids once: a method without a baseline or without steps is not repeated over them.
  * @param cohort images of the cohort; 0: there is none
  * @param seed of what is drawn
+ * @param metrics that are to be measured: some of them take gradients, too
  * @throws PathlightError `bad-request`: a method or a baseline needs what a study does not have
  */
-export function planOf(grids: readonly Grid[], { cohort, seed }: { cohort: number; seed: number }): Cell[] {
+export function planOf(
+  grids: readonly Grid[],
+  { cohort, seed, metrics = [] }: { cohort: number; seed: number; metrics?: readonly MetricId[] },
+): Cell[] {
+  const maps = metrics.reduce((sum, metric) => sum + (furtherMaps[metric] ?? 0), 1);
   const cells = new Map<string, Cell>();
   for (const { methods: ids, baselines, steps } of grids) {
     for (const method of ids) {
@@ -130,7 +144,10 @@ export function planOf(grids: readonly Grid[], { cohort, seed }: { cohort: numbe
           checkNeeds(baselineKinds[baseline].name, baselineKinds[baseline].needs, cohort);
         for (const each of stepsOf) {
           const cell = cellOf(method, baseline, each, cohort, seed);
-          cells.set(JSON.stringify([cell.method, cell.baseline, cell.parameters]), cell);
+          cells.set(JSON.stringify([cell.method, cell.baseline, cell.parameters]), {
+            ...cell,
+            gradients: maps * cell.gradients,
+          });
         }
       }
     }

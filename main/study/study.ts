@@ -12,11 +12,12 @@ import type { ModelCard } from '../../core/contract/model-card.ts';
 import { readNpy, writeNpy } from '../../core/imaging/npy.ts';
 import { type Measured, measureMap } from '../../core/metrics/measure.ts';
 import { type MetricId, metrics } from '../../core/metrics/metrics.ts';
-import type { Subject, Value } from '../../core/metrics/subject.ts';
+import type { MethodProbe, Subject, Value } from '../../core/metrics/subject.ts';
 import type { Analysis } from '../app/analysis.ts';
 import { FATAL } from '../app/audit.ts';
 import type { Journal } from '../app/journal.ts';
 import type { LibraryImage } from '../app/library.ts';
+import { methodProbe } from '../app/method-probe.ts';
 import { modelSha256 } from '../app/model-sha256.ts';
 import type { UsableModel } from '../app/models.ts';
 import { codeIdentity } from '../app/root.ts';
@@ -57,6 +58,7 @@ type Making =
       type: 'map';
       studied: StudiedImage;
       cell: Cell;
+      job: AttributionJob;
       key: string;
       made: Made;
       resumed: boolean;
@@ -178,10 +180,6 @@ class Run {
       ...[cell.method, cell.baseline, cell.parameters, references.map((each) => each.sha256)],
       ...[computer, this.#code],
     ]);
-    const before = this.#known.made(key);
-    if (before !== undefined && (await isThere(path.join(mapsFolder, fileOf(key))))) {
-      return { type: 'map', studied, cell, key, made: before, resumed: true, map: null };
-    }
     const { parameters, method, baseline } = cell;
     const job: AttributionJob = {
       model: model.engine,
@@ -194,6 +192,10 @@ class Run {
       baseline: baseline === null ? null : { id: baseline, parameters: parameters.baseline },
       ...(references.length === 0 ? {} : { references: references.map((each) => each.x) }),
     };
+    const before = this.#known.made(key);
+    if (before !== undefined && (await isThere(path.join(mapsFolder, fileOf(key))))) {
+      return { type: 'map', studied, cell, job, key, made: before, resumed: true, map: null };
+    }
     for await (const frame of mapsOf(this.#engine.attribute(job, this.#signal))) {
       if (!frame.final) continue;
       const { height, width } = card.input;
@@ -215,7 +217,7 @@ class Run {
       const bytes = writeNpy({ type: 'float32', shape: [height, width], data: map });
       await writeFilesAtomically(mapsFolder, [{ name: fileOf(key), bytes }]);
       await this.#remember({ map: key, made });
-      return { type: 'map', studied, cell, key, made, resumed: false, map };
+      return { type: 'map', studied, cell, job, key, made, resumed: false, map };
     }
     throw new PathlightError('engine', 'The computation ended before its final map', 'Start it again.');
   }
@@ -253,18 +255,20 @@ class Run {
   async measure(
     making: Extract<Making, { type: 'map' }>,
   ): Promise<{ rows: ({ metric: MetricId } & MeasuredValues)[]; failures: RefusedFile[] }> {
-    const { studied, cell, key, made } = making;
+    const { studied, cell, job, key, made } = making;
     const context = keyOf(studied.context);
     const rows: ({ metric: MetricId } & MeasuredValues)[] = [];
     const failures: RefusedFile[] = [];
     let { map } = making;
+    let probe: MethodProbe | null = null;
     for (const metric of this.#request.metrics) {
       this.#throwIfCancelled();
       try {
         let measured = this.#known.measured(key, context, metric);
         if (measured === undefined) {
           map ??= await readMap(path.join(this.#request.mapsFolder, fileOf(key)));
-          const found = await measureMap(metric, map, await subjectFor(metric, studied, made));
+          if (metrics[metric].needs === 'method') probe ??= await this.#probe(studied, job, map);
+          const found = await measureMap(metric, map, await subjectFor(metric, studied, made), probe);
           if (found === null) continue;
           measured = valuesOf(found);
           await this.#remember({ map: key, context, metric, measured });
@@ -275,6 +279,23 @@ class Run {
       }
     }
     return { rows, failures };
+  }
+
+  /** The method, to be asked for other images and of other models. */
+  async #probe(
+    { image, model, subject }: StudiedImage,
+    job: AttributionJob,
+    map: Float32Array,
+  ): Promise<MethodProbe> {
+    return methodProbe(this.#engine, job, {
+      input: model.card.input,
+      displayed: await this.#analysis.images.displayed({ image, frame: 0 }),
+      map,
+      // The metrics read the model that has forgotten everything.
+      stages: 1,
+      seed: subject.seed,
+      signal: this.#signal,
+    });
   }
 
   describe({ studied, cell, key, made }: Extract<Making, { type: 'map' }>): StudyMap {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { METHOD_IDS, methods } from '../../core/attribution/methods.ts';
 import { parseParameters } from '../../core/attribution/parameters.ts';
+import type { MetricId } from '../../core/metrics/metrics.ts';
 import { designs, gridsOf, planOf } from '../../main/study/plan.ts';
 
 const nothing = { methods: null, baselines: null, steps: null };
@@ -54,6 +55,18 @@ describe('a plan', () => {
   /** The parameter that counts its steps. */
   const gradientsOf = (method: string, steps: number): number =>
     ['integrated-gradients-fixed', 'integrated-gradients-adaptive'].includes(method) ? steps + 1 : steps;
+
+  test('counts the gradients of metrics that question the method', () => {
+    const gradients = (metrics: readonly MetricId[]) =>
+      planOf([{ methods: ['idgi-ig'], baselines: ['black'], steps: [8] }], {
+        cohort: 0,
+        seed: 0,
+        metrics,
+      }).map((cell) => cell.gradients);
+    expect(gradients(['insertion'])).toEqual([8]);
+    // Ten noisy images; one encoded anew, which two metrics look at.
+    expect(gradients(['sensitivity-max', 'change-jpeg', 'change-jpeg-shares'])).toEqual([12 * 8]);
+  });
 
   test('is refused where other images are needed and there are none', () => {
     expect(() => plan({ methods: ['expected-gradients'] })).toThrow(/Expected gradients needs other images/);
