@@ -205,6 +205,9 @@ function contradictionIn(card: ModelCard): string | undefined {
   if (!isBareName(card.file)) return `at file: '${card.file}' is not the bare name of a file beside the card`;
   const outside = Object.keys(card.externalData ?? {}).find((name) => !staysInFolder(name));
   if (outside !== undefined) return `at externalData: '${outside}' lies outside the model's own folder`;
+  if ((card.format ?? 'onnx') !== 'onnx' && card.heldInputs !== undefined) {
+    return 'at heldInputs: a model in TensorFlow.js form is explained by its one input, the image; export one of several inputs as ONNX';
+  }
   if (new Set(labels).size !== labels.length) return 'at output.labels: a label stands twice';
   for (const field of ['mean', 'std'] as const) {
     const values = card.input[field];

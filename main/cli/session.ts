@@ -30,6 +30,8 @@ export interface Session {
   models: ModelCatalogue;
   analysis: Analysis;
   library: Library;
+  /** What `--device` names. */
+  device: Provider;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function withSession<T>(
     app: applicationVersion(),
   });
   try {
-    return await work({ engine, models: catalogue, analysis, library: createLibrary() });
+    return await work({ engine, models: catalogue, analysis, library: createLibrary(), device });
   } finally {
     await engine.close();
   }
@@ -62,7 +64,7 @@ export async function withSession<T>(
  * target label, or cannot be explained: then with every reason.
  */
 export async function checkedCard(
-  { models, engine }: Pick<Session, 'models' | 'engine'>,
+  { models, engine, device }: Pick<Session, 'models' | 'engine' | 'device'>,
   { model, target }: Pick<ExplanationChoices, 'model' | 'target'>,
 ): Promise<ModelCard> {
   const { card, engine: described } = await models.find(model);
@@ -71,6 +73,13 @@ export async function checkedCard(
       'bad-request',
       `The model '${model}' draws regions: it has no score to explain`,
       'Choose a classification model.',
+    );
+  }
+  if (device !== 'cpu' && (card.format ?? 'onnx') !== 'onnx') {
+    throw new PathlightError(
+      'bad-request',
+      `--device ${device} does not apply to the model '${model}': TensorFlow.js computes it, on the fastest of its backends that passes its self-test`,
+      'Leave --device out.',
     );
   }
   if (target !== null && !card.output.labels.includes(target)) {

@@ -379,10 +379,9 @@ test('a three-dimensional maximum over windows that are not square is refused: c
   model.dispose();
 });
 
-test('a dilated convolution is refused: TensorFlow.js has no gradient for it', async () => {
+test('a dilated convolution is refused by name: TensorFlow.js has no gradient for it', () => {
   const attr = { ...convolution(1), dilations: attribute.ints(1, 2, 2, 1) };
-  const model = open('Conv2D', { ...picture, inputs: ['x', random(3, 3, 3, 4)], attr });
-  const x = normalNumbers(2 * 6 * 5 * 3, randomSource(1));
-  await expect(measuredOn('tfjs-cpu', model, x, [2, ...picture.shape])).rejects.toThrow(/dilation rates/);
-  model.dispose();
+  expect(() => open('Conv2D', { ...picture, inputs: ['x', random(3, 3, 3, 4)], attr })).toThrow(
+    /dilated Conv2D \(node 'y'\)/,
+  );
 });

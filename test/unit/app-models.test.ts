@@ -104,6 +104,13 @@ test('a card may state channels last, and values of further inputs', async () =>
   });
 });
 
+test('a card of a TensorFlow.js model states no further inputs', async () => {
+  const heldInputs = { age: { shape: [1, 1], values: 60 } };
+  expect(await reasonOf(folderWith('held', { ...card, format: 'tfjs-layers', heldInputs }))).toMatch(
+    /^card\.json at heldInputs: a model in TensorFlow\.js form/,
+  );
+});
+
 describe('a model is refused, and why', () => {
   test('without a card', async () => {
     mkdirSync(path.join(folder, 'bare', 'mine'), { recursive: true });

@@ -266,6 +266,36 @@ describe('a model is refused, and why', () => {
     expect(support.operators).toContainEqual({ operator: 'Relu6', count: 1, support: 'differentiable' });
   });
 
+  test('dilated convolutions, by name, before anything runs', async () => {
+    const parts = smallGraph(3);
+    const nodes = parts.nodes.map((node) =>
+      node.name === 'depth'
+        ? { ...node, attr: { ...node.attr, dilations: { list: { i: ['1', '2', '2', '1'] } } } }
+        : node,
+    );
+    const written = await savedLayers(kerasLike(side, 3));
+    const topology = JSON.parse(
+      JSON.stringify(written.topology).replace(
+        /("class_name":"DepthwiseConv2D".*?"dilation_rate":)\[1,1\]/,
+        '$1[2,2]',
+      ),
+    ) as object;
+    const layers = writeTfjsModel(
+      folder,
+      { ...written, topology },
+      { ...{ id: 'gaps', side, channels: 3, input: 'image', output: 'scores', activation: 'softmax' } },
+    );
+    for (const [model, why] of [
+      [graphModel('gaps-graph', { ...parts, nodes }), /dilated \w+ \(node 'depth'\)/],
+      [layers, /dilated convolutions: DepthwiseConv2D \(layer 'depthwise/],
+    ] as const) {
+      const support = await engine.check(model.folder);
+      expect(support).toMatchObject({ explainable: false, reasons: [expect.stringMatching(why)] });
+      expect(support.operators.some(({ support: kind }) => kind === 'refused')).toBe(true);
+      await expect(engine.attribute(jobFor(model)).next()).rejects.toMatchObject({ kind: 'unsupported' });
+    }
+  });
+
   test('a layer that TensorFlow.js does not have', async () => {
     const written = await savedLayers(kerasLike(side, 3));
     const topology = JSON.parse(

@@ -92,7 +92,9 @@ export function readGraph(json: ModelJson, ends: TfjsEnds | null): ReadGraph {
     ...described,
     activation,
     operators: support(listed.output, new Set(obstacles.map(({ op }) => op))),
-    obstacles: obstacles.map(({ op, name }) => `${op} (node '${name}')`),
+    obstacles: obstacles.map(
+      (node) => `${isDilated(node) ? 'dilated ' : ''}${node.op} (node '${node.name}')`,
+    ),
     nodes: needed,
     inputNode: input.node,
     logits,
@@ -274,7 +276,7 @@ function obstaclesBetween(nodes: readonly Node[], input: string, logits: string)
   for (const node of nodes) {
     if (!sources(node).some((source) => active.has(nodeName(source)))) continue;
     const kind = graphOperators.get(node.op);
-    if (kind === undefined) obstacles.push(node);
+    if (kind === undefined || isDilated(node)) obstacles.push(node);
     if (kind !== 'zero-gradient') active.add(node.name);
   }
   if (active.has(logits)) return obstacles;
@@ -283,6 +285,14 @@ function obstaclesBetween(nodes: readonly Node[], input: string, logits: string)
     `The model's output does not depend differentiably on its input '${input}'`,
     'Name another output in card.json.',
   );
+}
+
+const Numbers = v.looseObject({ i: v.array(v.union([v.string(), v.number()])) });
+
+/** Of convolutions, whose gradient TensorFlow.js has only for windows without gaps. */
+function isDilated({ attr }: Node): boolean {
+  const list = attr?.['dilations']?.['list'];
+  return v.is(Numbers, list) && list.i.some((rate) => Number(rate) > 1);
 }
 
 function support(nodes: readonly Node[], refused: ReadonlySet<string>): OperatorSupport[] {

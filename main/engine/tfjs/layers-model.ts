@@ -53,6 +53,7 @@ export async function openLayersModel(
   const topology = structuredClone(files.topology);
   const root = rootOf(topology);
   refuseUnknownLayers(root, runtime);
+  refuseDilatedLayers(root);
   const end = activationHolder(root, ends?.output ?? null);
   const activation = end === undefined ? 'none' : activationOf(end.layer);
   if (ends !== null) checkActivation(activation, ends);
@@ -92,14 +93,14 @@ export async function openLayersModel(
 /** Every class of layer, those of models within the model included, in alphabetical order. */
 export function layerSupport(topology: Record<string, unknown>, runtime: TfjsRuntime): OperatorSupport[] {
   const counts = new Map<string, number>();
-  for (const { class_name } of allLayers(rootOf(topology))) {
-    counts.set(class_name, (counts.get(class_name) ?? 0) + 1);
-  }
+  const layers = allLayers(rootOf(topology));
+  for (const { class_name } of layers) counts.set(class_name, (counts.get(class_name) ?? 0) + 1);
+  const dilated = new Set(layers.filter(isDilated).map(({ class_name }) => class_name));
   return [...counts]
     .map(([operator, count]): OperatorSupport => ({
       operator,
       count,
-      support: isKnown(operator, runtime) ? 'differentiable' : 'refused',
+      support: isKnown(operator, runtime) && !dilated.has(operator) ? 'differentiable' : 'refused',
     }))
     .sort((a, b) => (a.operator < b.operator ? -1 : 1));
 }
@@ -201,6 +202,24 @@ function refuseUnknownLayers(root: Model, runtime: TfjsRuntime): void {
     `TensorFlow.js has no layers of these kinds: ${unknown.join(', ')}`,
     'Convert the model to a graph model (tfjs_graph_model), or export it as ONNX.',
   );
+}
+
+/** TensorFlow.js has a convolution's gradient only for windows without gaps. */
+function refuseDilatedLayers(root: Model): void {
+  const dilated = allLayers(root)
+    .filter(isDilated)
+    .map((layer) => `${layer.class_name} (layer '${nameOf(layer)}')`);
+  if (dilated.length === 0) return;
+  throw new PathlightError(
+    'unsupported',
+    `TensorFlow.js has no gradient for dilated convolutions: ${dilated.join(', ')}`,
+    'Export the model as ONNX.',
+  );
+}
+
+function isDilated({ config }: Layer): boolean {
+  const rates = Array.isArray(config) ? [] : [config['dilation_rate'] ?? 1].flat();
+  return rates.some((rate) => Number(rate) > 1);
 }
 
 interface End {
