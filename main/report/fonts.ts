@@ -134,6 +134,18 @@ function candidates(character: string, han: HanFamily): FontFamily[] {
   return ['latin', ...regional, 'arabic', 'hebrew'];
 }
 
+/** A letter as it is shaped, and its place. */
+export interface Letter {
+  /** Of its shape: the same name has the same outline. */
+  name: string;
+  /** SVG path data about its origin, in thousandths of the em, downwards. */
+  outline: string;
+  /** Points a thousandth. */
+  scale: number;
+  x: number;
+  y: number;
+}
+
 /** The fonts of one document. */
 export class Fonts {
   readonly #document: WithOpenFont;
@@ -170,10 +182,10 @@ export class Fonts {
   }
 
   /**
-   * The letters' outlines as SVG path data, from `x` on along a baseline.
+   * The letters of a text and where each stands, from `x` on along a baseline.
    * @param features as for the same text drawn
    */
-  outline(
+  letters(
     text: string,
     family: FontFamily,
     weight: Weight,
@@ -181,22 +193,25 @@ export class Fonts {
     x: number,
     baseline: number,
     features?: unknown,
-  ): string {
+  ): Letter[] {
     this.use(family, weight, size);
     const open = this.#document._font;
     const { glyphs, positions } = open.layout(text, features);
-    // The positions of `layout` are in thousandths of the em already, the outlines are not.
+    // Thousandths of the em, which the positions of `layout` are in already.
     const em = size / 1000;
     let left = x;
-    return glyphs
-      .map(({ path }, i) => {
-        const { xAdvance = 0, xOffset = 0, yOffset = 0 } = positions[i] ?? {};
-        const scale = open.scale * em;
-        const moved = path.transform(scale, 0, 0, -scale, left + xOffset * em, baseline - yOffset * em);
-        left += xAdvance * em;
-        return moved.toSVG();
-      })
-      .join('');
+    return glyphs.map(({ id, path }, i) => {
+      const { xAdvance = 0, xOffset = 0, yOffset = 0 } = positions[i] ?? {};
+      const letter = {
+        name: `${family}-${weight}-${id}`,
+        outline: path.transform(open.scale, 0, 0, -open.scale, 0, 0).toSVG(),
+        scale: em,
+        x: left + xOffset * em,
+        y: baseline - yOffset * em,
+      };
+      left += xAdvance * em;
+      return letter;
+    });
   }
 
   /** Whether a family draws a code point. */

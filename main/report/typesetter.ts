@@ -1,7 +1,7 @@
 /** Text to lines: fonts by script, order by direction, breaks by width. Missing characters are shown, never left blank. */
 import { color } from './theme.ts';
 import { embeddingLevels, mirrorNeutrals, visualOrder } from './bidi.ts';
-import { Fonts, hanFamily, type FontFamily, type HanFamily, type Weight } from './fonts.ts';
+import { Fonts, hanFamily, type FontFamily, type HanFamily, type Letter, type Weight } from './fonts.ts';
 
 export interface TextStyle {
   /** Points. */
@@ -88,12 +88,13 @@ export class Typesetter {
     }
   }
 
-  /** What `draw` draws, as SVG path data. */
-  outline(set: SetText, x: number, y: number, width = set.width): string {
+  /** What `draw` draws, letter by letter. */
+  letters(set: SetText, x: number, y: number, width = set.width): Letter[] {
     const { size, weight = 'regular' } = set.style;
-    return Array.from(placedRuns(set, x, y, width), ({ run, left, baseline }) =>
-      this.#fonts.outline(run.text, run.family, weight, size, left, baseline, shaping(run.family).features),
-    ).join('');
+    return Array.from(placedRuns(set, x, y, width)).flatMap(({ run, left, baseline }) => {
+      const { features } = shaping(run.family);
+      return this.#fonts.letters(run.text, run.family, weight, size, left, baseline, features);
+    });
   }
 
   #breakLines(paragraph: string, style: TextStyle, width: number): SetText['lines'] {
