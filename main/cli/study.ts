@@ -25,7 +25,13 @@ import {
   table,
 } from '../study/row.ts';
 import { agreementRows, statisticsOf } from '../study/statistics.ts';
-import { study as studyImages } from '../study/study.ts';
+import { readMap, study as studyImages } from '../study/study.ts';
+import { maskOf } from '../study/subject.ts';
+import type { StudyReport } from '../study/figures/report.ts';
+import { baselineSettings, methodSettings } from '../study/figures/settings.ts';
+import { writeStudyFigures } from '../study/figures/write.ts';
+import { displayOfModelInput } from '../../core/imaging/model-input.ts';
+import { deviceText } from '../report/words.ts';
 import type { Command } from './arguments.ts';
 import { bar, createProgress, duration } from './progress.ts';
 import {
@@ -78,6 +84,7 @@ export async function study(command: StudyCommand, terminal: Terminal): Promise<
       return await studyFolder(command, terminal, session, {
         ...{ models, cells, images, cohort, labels },
         refused: found.refused,
+        passedOver: found.foreign.map(({ file }) => file),
       });
     } finally {
       release();
@@ -92,6 +99,7 @@ interface Plan {
   cohort: LibraryImage[];
   labels: Labels;
   refused: RefusedFile[];
+  passedOver: string[];
 }
 
 interface Outcome {
@@ -117,6 +125,8 @@ async function studyFolder(
     const outcome = await runStudy(command, terminal, session, plan, journal);
     const failures = [...plan.refused, ...outcome.failures];
     await writeTables(command, session, plan, { ...outcome, failures });
+    const seconds = (performance.now() - began) / 1000;
+    await writeFigures(command, terminal, session, plan, { ...outcome, failures }, seconds);
     const { made, resumed } = outcome;
     err.write(
       `${counted(made + resumed, 'map')} of ${counted(plan.images.length, 'image')} measured` +
@@ -266,6 +276,49 @@ function chosenImages(
 function drawn<T>(items: readonly T[], random: () => number): T[] {
   const keyed = items.map((item) => ({ item, key: random() }));
   return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
+}
+
+/** Figures and summary, of a study that has any value to show. */
+async function writeFigures(
+  { folder, out, masks, device, seed }: StudyCommand,
+  { err, signal }: Terminal,
+  { engine, analysis, models: known }: Session,
+  { models, cells, images, passedOver }: Plan,
+  { rows, likenesses, steps, failures }: Outcome,
+  seconds: number,
+): Promise<void> {
+  const [model] = models;
+  if (rows.length === 0 || model === undefined) return;
+  const lungs = masks === null ? await known.lungs() : undefined;
+  const byFile = new Map(images.map((image) => [image.entry.file, image]));
+  const progress = createProgress(err);
+  const report: StudyReport = {
+    ...{ folder, seconds, rows: () => rows, steps, failures, passedOver },
+    models: models.map(({ card }) => card),
+    lungsCard: lungs?.card ?? null,
+    methods: methodSettings(cells),
+    baselines: baselineSettings(cells),
+    device: deviceText(await engine.device(device, model.engine)),
+    statistics: statisticsOf(rows, seed),
+    agreement: agreementRows(likenesses, seed),
+    picture: async ({ image: file }, id) => {
+      const image = byFile.get(file);
+      const shown = models.find(({ card }) => card.id === id)?.card.input;
+      if (image === undefined || shown === undefined) return null;
+      const { height, width } = shown;
+      const mask = await maskOf(analysis, image, masks, height, width);
+      const x = await analysis.images.input({ image, frame: 0 }, shown);
+      return { height, width, display: displayOfModelInput(x, shown), mask: mask?.mask ?? null };
+    },
+    map: (name) => readMap(path.join(out, 'maps', name)),
+    app: analysis.app,
+    createdAt: new Date(),
+  };
+  await writeStudyFigures(report, out, {
+    signal,
+    wrote: (name) => progress.show(`Writing the figures: ${name}`),
+  });
+  progress.clear();
 }
 
 async function writeTables(

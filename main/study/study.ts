@@ -352,7 +352,7 @@ function failureOf(error: unknown, { entry }: LibraryImage, what = ''): RefusedF
   return { file: entry.file, reason: what === '' ? message : `${what}: ${message}`, advice };
 }
 
-async function readMap(file: string): Promise<Float32Array> {
+export async function readMap(file: string): Promise<Float32Array> {
   const { data } = readNpy(await readFile(file));
   return Float32Array.from(data as Float32Array);
 }

@@ -99,7 +99,8 @@ export async function studiedImage(
   };
 }
 
-async function maskOf(
+/** The mask that a study holds an image's maps against; null: there is none. */
+export async function maskOf(
   analysis: Analysis,
   image: LibraryImage,
   folder: string | null,

@@ -19,7 +19,7 @@ export function card(id: string): ModelCard {
 }
 
 /** Two dark ellipses on a brighter body. */
-function chest(rows: number, columns: number): Float32Array {
+export function chest(rows: number, columns: number): Float32Array {
   return Float32Array.from({ length: rows * columns }, (_, i) => {
     const y = Math.floor(i / columns) / rows - 0.5;
     const x = (i % columns) / columns - 0.5;
@@ -29,7 +29,7 @@ function chest(rows: number, columns: number): Float32Array {
   });
 }
 
-function lungs(rows: number, columns: number): Float32Array {
+export function lungs(rows: number, columns: number): Float32Array {
   return Float32Array.from({ length: rows * columns }, (_, i) => {
     const y = Math.floor(i / columns) / rows - 0.5;
     const x = (i % columns) / columns - 0.5;
@@ -39,7 +39,7 @@ function lungs(rows: number, columns: number): Float32Array {
 }
 
 /** Smooth blobs of both signs whose place depends on the seed. */
-function attribution(rows: number, columns: number, seed: number, sum: number): Float32Array {
+export function attribution(rows: number, columns: number, seed: number, sum: number): Float32Array {
   const map = Float32Array.from({ length: rows * columns }, (_, i) => {
     const y = Math.floor(i / columns) / rows - 0.5;
     const x = (i % columns) / columns - 0.5;

@@ -1,0 +1,361 @@
+/** What do the maps look like? One row an image, one column a method or a baseline, all maps of a row in one scale. */
+import { colorAt, divergingColors } from '../../../core/imaging/colormap.ts';
+import { overlayLevels, type OverlayLevels } from '../../../core/imaging/blend.ts';
+import { methods } from '../../../core/attribution/methods.ts';
+import type { MetricId } from '../../../core/metrics/metrics.ts';
+import type { Value } from '../../../core/metrics/subject.ts';
+import { contour, type Segment } from '../../report/contour.ts';
+import { round, type Sketch } from '../../report/drawing.ts';
+import { fixed, significant } from '../../report/numbers.ts';
+import { greyPng, overlayPng, printedLevels } from '../../report/pictures.ts';
+import { color, size } from '../../report/theme.ts';
+import type { Typesetter } from '../../report/typesetter.ts';
+import type { StudyImage, StudyMap } from '../row.ts';
+import { baselineName, chunks, groupName, lowerFirst, methodName, metricOf, slug } from './names.ts';
+import type { StudyPicture, StudyReport } from './report.ts';
+import { roomForBody, sheet, type SheetWords, sheetWidth, type StudyFigure } from './sheet.ts';
+
+/** A map with what was measured of it. */
+export interface ScoredMap extends StudyMap {
+  scores: Map<MetricId, { value: Value; random: Value; edges: Value }>;
+}
+
+/** An image of a sheet with its maps, those of one model. */
+export interface SheetImage {
+  image: StudyImage;
+  maps: readonly ScoredMap[];
+}
+
+/** What the columns differ in, and the maps that stand in them. */
+interface Columns {
+  of: 'methods' | 'baselines';
+  /** What all maps of the sheet share. */
+  held: string;
+  columns: { label: string; pick: (map: StudyMap) => boolean }[];
+}
+
+const mapsAcross = 6;
+const gap = 4;
+/** At the left: what is said of the image. */
+const saidWidth = 68;
+const below = 19;
+const labelStyle = { size: size.tiny } as const;
+
+/**
+ * @param images of one model
+ * @returns each sheet when it is asked for: its pictures are read then
+ */
+export async function* contactSheets(
+  report: Pick<StudyReport, 'picture' | 'map'>,
+  model: string,
+  images: readonly SheetImage[],
+  typesetter: Typesetter,
+): AsyncGenerator<StudyFigure> {
+  const maps = images.flatMap((image) => image.maps);
+  for (const { of, held, columns } of columnsOf(maps)) {
+    const parts = chunks(columns, mapsAcross);
+    for (const [partOf, part] of parts.entries()) {
+      const across = Math.max(part.length, 3) + 1;
+      const cell = Math.min(96, (sheetWidth - saidWidth - gap * across) / across);
+      const header = headerHeight(
+        typesetter,
+        part.map(({ label }) => label),
+        cell,
+      );
+      const metric = shownMetric(maps);
+      const words = wordsOf(of, held, model, metric);
+      const room = roomForBody(typesetter, words) - header - 26;
+      const rowsPerSheet = Math.max(1, Math.floor(room / (cell + below)));
+      const pages = chunks(images, rowsPerSheet);
+      for (const [page, shown] of pages.entries()) {
+        const name = slug(
+          'maps',
+          of,
+          model,
+          held,
+          parts.length > 1 ? `part ${partOf + 1}` : null,
+          pages.length > 1 ? String(page + 1) : null,
+        );
+        const rows: Row[] = [];
+        for (const { image, maps: all } of shown) {
+          rows.push(await rowOf(report, model, image, all, part, metric));
+        }
+        yield sheetOf(
+          { ...words, name, inSummary: page === 0 && partOf === 0 },
+          rows,
+          part.map(({ label }) => label),
+          cell,
+          header,
+          typesetter,
+        );
+      }
+    }
+  }
+}
+
+/** Methods beside one another at their most steps, from the baseline of most maps; and the baselines of the method that was run from most. */
+function columnsOf(maps: readonly StudyMap[]): Columns[] {
+  const most = new Map<string, number>();
+  const key = ({ method, baseline }: StudyMap): string => JSON.stringify([method, baseline]);
+  for (const map of maps) most.set(key(map), Math.max(most.get(key(map)) ?? 0, map.steps ?? 0));
+  const finest = maps.filter((map) => (map.steps ?? 0) === most.get(key(map)));
+  const choices = new Map(finest.map((map) => [key(map), map]));
+  const unique = [...choices.values()];
+  const ids = [...new Set(unique.map(({ method }) => method))];
+  const sheets: Columns[] = [];
+  const methodsOf = (baseline: StudyMap['baseline']): StudyMap[] =>
+    unique.filter((map) => map.baseline === null || map.baseline === baseline);
+  const baselines = [...new Set(unique.map(({ baseline }) => baseline))].filter(
+    (baseline) => baseline !== null,
+  );
+  const usual = baselines.toSorted((a, b) => methodsOf(b).length - methodsOf(a).length)[0] ?? null;
+  const beside = methodsOf(usual);
+  if (beside.length > 1 || ids.length === 1) {
+    sheets.push({
+      of: 'methods',
+      held: usual === null ? '' : `baseline ${lowerFirst(baselineName(usual))}`,
+      columns: beside.map((choice) => ({ label: columnLabel(choice), pick: same(choice) })),
+    });
+  }
+  const fromOf = (method: StudyMap['method']): StudyMap[] =>
+    unique.filter((map) => map.method === method && map.baseline !== null);
+  const widest = ids.toSorted((a, b) => fromOf(b).length - fromOf(a).length)[0];
+  if (widest !== undefined && fromOf(widest).length > 1) {
+    sheets.push({
+      of: 'baselines',
+      held: methodName(widest),
+      columns: fromOf(widest).map((choice) => ({ label: baselineName(choice.baseline), pick: same(choice) })),
+    });
+  }
+  return sheets;
+}
+
+const same =
+  (choice: StudyMap) =>
+  (map: StudyMap): boolean =>
+    map.method === choice.method && map.baseline === choice.baseline && map.steps === choice.steps;
+
+function columnLabel({ method, steps }: StudyMap): string {
+  return `${methodName(method)}${steps === null ? '' : `, ${steps}`}`;
+}
+
+/** What stands under each map: where there are masks the mass in them, else the first of what was measured. */
+function shownMetric(maps: readonly ScoredMap[]): MetricId | null {
+  const measured = new Set(maps.flatMap((map) => [...map.scores.keys()]));
+  const preferred: MetricId[] = ['relevance-mass', 'insertion', 'deletion'];
+  return preferred.find((metric) => measured.has(metric)) ?? [...measured][0] ?? null;
+}
+
+function wordsOf(
+  of: Columns['of'],
+  held: string,
+  model: string,
+  metric: MetricId | null,
+): Pick<SheetWords, 'title' | 'says' | 'caption'> {
+  const described = metric === null ? null : metricOf(metric);
+  return {
+    title: `What do the maps of different ${of} look like? ${model}${held === '' ? '' : `, ${held}`}`,
+    says:
+      described === null
+        ? 'Nothing was measured of these maps.'
+        : `Under each map: ${described.name.toLowerCase()} (${described.better === 'neither' ? 'neither end is better' : `${described.better} is better`}); at the left: the same of a random map and of the image\u2019s edges.`,
+    caption:
+      'The images are the first of each group in the order of their SHA-256, which knows nothing of the result; each is named by the hash\u2019s first digits, which stand in results.csv. ' +
+      'Within a row all maps in units of the score share one scale, stated at the left; others have their own, stated under them. ' +
+      'Colour where |map| is among the strongest 5\u00a0% of the row, fading below; line: the mask. A map that looks right need not be what moved the model, and one that looks odd may be.',
+  };
+}
+
+/** The pictures of one row, and the words under them. */
+interface Row {
+  grey: Uint8Array | null;
+  /** At its left. */
+  said: string;
+  outline: readonly Segment[];
+  height: number;
+  width: number;
+  cells: ({ png: Uint8Array; under: [string, string] } | null)[];
+}
+
+async function rowOf(
+  report: Pick<StudyReport, 'picture' | 'map'>,
+  model: string,
+  image: StudyImage,
+  all: readonly ScoredMap[],
+  columns: Columns['columns'],
+  metric: MetricId | null,
+): Promise<Row> {
+  const picture = await report.picture(image, model);
+  const chosen = columns.map(({ pick }) => all.find(pick));
+  const values: (Float32Array | null)[] = [];
+  for (const map of chosen) values.push(map === undefined ? null : await readMap(report, map, picture));
+  const inScore = values.filter((map, i): map is Float32Array => map !== null && sharesScale(chosen[i]));
+  const shared = printedLevels(inScore);
+  const [first] = all;
+  const frame = image.frame === 0 ? '' : `, frame ${image.frame + 1}`;
+  const score = first === undefined || metric === null ? undefined : first.scores.get(metric);
+  return {
+    grey:
+      picture === null
+        ? null
+        : greyPng({ values: picture.display, rows: picture.height, columns: picture.width }),
+    said: [
+      `${image.sha256.slice(0, 8)}${frame}`,
+      groupName(image.group),
+      first === undefined ? '' : `${first.target} ${fixed(first.probability, 2)}`,
+      inScore.length === 0 ? '' : `scale \u00b1${significant(shared.range, 2)}`,
+      nullWords('random map', score?.random),
+      nullWords('edges', score?.edges),
+    ]
+      .filter((line) => line !== '')
+      .join('\n'),
+    outline: picture === null ? [] : outlineOf(picture),
+    height: picture?.height ?? 1,
+    width: picture?.width ?? 1,
+    cells: chosen.map((map, i) => {
+      const value = values[i];
+      if (map === undefined || value == null || picture === null) return null;
+      const own = !sharesScale(map);
+      const levels = own ? overlayLevels([value], topShown) : shared;
+      return { png: overlaid(picture, value, levels), under: underMap(map, metric, own ? levels : null) };
+    }),
+  };
+}
+
+const topShown = 0.05;
+
+/** Whether a map is in units of the score, as most are; slopes and squares are not. */
+function sharesScale(map: StudyMap | undefined): boolean {
+  return map !== undefined && methods[map.method].unit === 'score';
+}
+
+async function readMap(
+  report: Pick<StudyReport, 'map'>,
+  { map }: StudyMap,
+  picture: StudyPicture | null,
+): Promise<Float32Array | null> {
+  const values = await report.map(map);
+  return values === null || picture === null || values.length !== picture.height * picture.width
+    ? null
+    : values;
+}
+
+function overlaid(picture: StudyPicture, values: Float32Array, levels: OverlayLevels): Uint8Array {
+  const raster = { rows: picture.height, columns: picture.width };
+  return overlayPng({ values: picture.display, ...raster }, { values, ...raster }, levels);
+}
+
+function nullWords(name: string, value: Value | undefined): string {
+  return value === undefined || value === null ? '' : `${name} ${significant(value, 2)}`;
+}
+
+function underMap(map: ScoredMap, metric: MetricId | null, own: OverlayLevels | null): [string, string] {
+  const value = metric === null ? undefined : map.scores.get(metric)?.value;
+  const score = value === undefined ? '' : value === null ? 'no value' : significant(value, 3);
+  return [score, own === null ? '' : `own scale \u00b1${significant(own.range, 2)}`];
+}
+
+/** In pixels. */
+function outlineOf({ mask, height, width }: StudyPicture): Segment[] {
+  return mask === null ? [] : contour(Float32Array.from(mask), height, width, 0.5);
+}
+
+function headerHeight(typesetter: Typesetter, labels: readonly string[], cell: number): number {
+  return Math.max(...labels.map((label) => typesetter.set(label, labelStyle, cell).height)) + 3;
+}
+
+function sheetOf(
+  words: SheetWords,
+  rows: readonly Row[],
+  labels: readonly string[],
+  cell: number,
+  header: number,
+  typesetter: Typesetter,
+): StudyFigure {
+  const heights = rows.map(({ height, width }) => (cell * height) / width + below);
+  const body = header + heights.reduce((sum, height) => sum + height, 0) + 24;
+  return sheet(typesetter, words, body, (sketch, top) => {
+    const leftOf = (column: number): number => saidWidth + gap + column * (cell + gap);
+    ['Image', ...labels].forEach((label, column) => {
+      sketch.text(
+        label,
+        {
+          x: leftOf(column) + cell / 2,
+          y: top + header - 3,
+          vertical: 'bottom',
+          width: cell,
+          align: 'center',
+        },
+        { ...labelStyle, weight: 'semibold' },
+      );
+    });
+    let y = top + header;
+    rows.forEach((row, i) => {
+      putRow(sketch, row, y, cell, leftOf);
+      y += heights[i] ?? 0;
+    });
+    putColorBar(sketch, y + 3);
+  });
+}
+
+function putRow(sketch: Sketch, row: Row, y: number, cell: number, leftOf: (column: number) => number): void {
+  const height = (cell * row.height) / row.width;
+  const under = ([first, second]: [string, string], column: number): void => {
+    const at = { x: leftOf(column) + cell / 2, align: 'center', width: cell } as const;
+    sketch.text(first, { ...at, y: y + height + 1 });
+    sketch.text(second, { ...at, y: y + height + 9 }, { color: color.soft });
+  };
+  const frame = (column: number, png: Uint8Array | null): void => {
+    const x = leftOf(column);
+    if (png === null) {
+      sketch.rectangle(x, y, cell, height, { fill: color.panel });
+      sketch.text(
+        'not available',
+        { x: x + cell / 2, y: y + height / 2, align: 'center', vertical: 'middle' },
+        { color: color.soft },
+      );
+      return;
+    }
+    sketch.picture(png, x, y, cell, height);
+    const scale = cell / row.width;
+    const line = row.outline
+      .map(({ x1, y1, x2, y2 }) => {
+        const [fromX, fromY, toX, toY] = [x + x1 * scale, y + y1 * scale, x + x2 * scale, y + y2 * scale];
+        return `M${round(fromX)},${round(fromY)}L${round(toX)},${round(toY)}`;
+      })
+      .join('');
+    // White on dark, so that it shows on lung and bone alike.
+    sketch.path(line, { stroke: { color: '#000000', width: 1 } });
+    sketch.path(line, { stroke: { color: '#ffffff', width: 0.5 } });
+    sketch.rectangle(x, y, cell, height, { stroke: { color: color.line, width: 0.4 } });
+  };
+  sketch.text(row.said, { x: 0, y: y + 1, width: saidWidth });
+  frame(0, row.grey);
+  row.cells.forEach((map, i) => {
+    frame(i + 1, map?.png ?? null);
+    if (map !== null) under(map.under, i + 1);
+  });
+}
+
+/** The colours of every row from its own end to end. */
+function putColorBar(sketch: Sketch, y: number): void {
+  const bar = 260;
+  const left = (sheetWidth - bar) / 2;
+  const steps = 64;
+  for (let i = 0; i < steps; i++) {
+    const rgb = colorAt(divergingColors, i / (steps - 1)).map((part) =>
+      Math.round(255 * part)
+        .toString(16)
+        .padStart(2, '0'),
+    );
+    // Each strip reaches under the next one, so that no white hairlines show between them.
+    const strip = Math.min((2 * bar) / steps, bar - (i * bar) / steps);
+    sketch.rectangle(left + (i * bar) / steps, y, strip, 6, { fill: `#${rgb.join('')}` });
+  }
+  const label = (text: string, x: number, align: 'left' | 'center' | 'right'): void => {
+    sketch.text(text, { x, y: y + 7, align }, { color: color.soft });
+  };
+  label('\u2212 the row\u2019s range: lowers the score', left, 'left');
+  label('0', left + bar / 2, 'center');
+  label('+ range: raises it', left + bar, 'right');
+}
