@@ -62,7 +62,8 @@ ${EXIT_CODES}`,
 Makes the maps of many methods, baselines and numbers of steps of every DICOM image of a folder, and measures each beside
 maps that know nothing of the model: the published experiments, on your own images. Writes DIR/results.csv, statistics.csv,
 agreement.csv, steps.csv, failures.jsonl, study.json, the maps in DIR/maps, figures (SVG and PNG) in DIR/figures and DIR/summary.pdf;
-docs/results.md describes them. Run again, it goes on where it stopped, and keeps what still fits when options change. Of an image with several frames it takes the first.
+docs/results.md describes them. Run again, it goes on where it stopped, and keeps what still fits when options change. Of an
+image with several frames it takes the first.
 
   --labels FILE     a CSV table with the columns file and label; figures are then given for each label, too
   --masks DIR       where the evidence should be: a PNG for each image, named like it; by default the lungs, as the lungs

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { decode } from 'fast-png';
@@ -29,6 +29,7 @@ const small: Partial<StudyShape> = {
   methods: ['integrated-gradients-fixed', 'idgi-ig', 'blur-ig', 'smoothgrad-squared'],
   baselines: ['black', 'maximum-entropy'],
   steps: [8, 32, 128],
+  metrics: ['insertion', 'relevance-mass', 'hit-rate', 'sparseness'],
 };
 
 async function drawingsOf(report: StudyReport): Promise<Map<string, Drawing>> {
@@ -99,7 +100,7 @@ function overlapping(drawing: Drawing): string[] {
 const textsOf = (drawing: Drawing | undefined): string =>
   (drawing?.marks ?? []).flatMap((mark) => (mark.mark === 'text' ? [mark.content] : [])).join('\n');
 
-const few = { ...small, images: 3 };
+const few = { ...small, images: 3, models: ['pneumonia'], steps: [8, 32] };
 
 /** Shapes of studies that have less than everything. */
 const lesser: Record<string, Partial<StudyShape>> = {
@@ -111,6 +112,7 @@ const lesser: Record<string, Partial<StudyShape>> = {
   'without any value': { ...few, values: false },
   'of many groups and long names': {
     ...few,
+    models: ['pneumonia', 'pneumonia-shortcut'],
     groups: [
       'PNEUMONIA (bacterial, left lower lobe)',
       'NORMAL',
@@ -128,7 +130,7 @@ describe('the figures of a study', () => {
   beforeAll(async () => {
     report = await studyReport(small);
     drawings = await drawingsOf(report);
-  });
+  }, 120_000);
 
   it('are one of each kind', () => {
     const kinds = new Set([...drawings.keys()].map((name) => name.split('_').slice(0, 2).join(' ')));
@@ -268,6 +270,23 @@ describe('the written study', () => {
         Math.round((Number(points) * 300) / 72),
       );
     }
+  });
+
+  it('removes what an earlier run drew and it did not, and no other file', async () => {
+    const again = path.join(folder, 'again');
+    const first = await writeStudyFigures(
+      await studyReport({ ...tiny, methods: ['gradient'], steps: [] }),
+      again,
+    );
+    writeFileSync(path.join(again, 'figures', 'mine.svg'), '<svg/>');
+    const second = await writeStudyFigures(
+      await studyReport({ ...tiny, models: ['pneumonia-shortcut'], methods: ['gradient'], steps: [] }),
+      again,
+    );
+    const found = readdirSync(path.join(again, 'figures')).map((name) => `figures/${name}`);
+    expect([...found, 'summary.pdf'].sort()).toEqual([...second, 'figures/mine.svg'].sort());
+    expect(first.some((name) => !second.includes(name))).toBe(true);
+    rmSync(again, { recursive: true });
   });
 
   it.runIf(hasPoppler())('has a summary that says what was run, found and not shown', () => {

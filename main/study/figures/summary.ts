@@ -58,7 +58,7 @@ export class StudySummary {
 
   /** Sets a figure below those before. */
   async add({ drawing, inSummary }: StudyFigure): Promise<void> {
-    await this.#begin();
+    await this.#begin(inSummary ? drawing.height : 0);
     if (!inSummary) {
       this.#inFilesAlone++;
       return;
@@ -69,7 +69,7 @@ export class StudySummary {
 
   /** @returns the PDF; the same study gives the same bytes */
   async finish(): Promise<WrittenDocument> {
-    await this.#begin();
+    await this.#begin(0);
     const [paper, report] = [this.#paper, this.#report];
     if (this.#inFilesAlone > 0) {
       paper.space(8);
@@ -90,17 +90,24 @@ export class StudySummary {
     return { bytes, pages: paper.pages, warnings: missing.length === 0 ? [] : [missingCharacters(missing)] };
   }
 
-  async #begin(): Promise<void> {
+  /** @param below height of the first figure, which the heading must not be parted from */
+  async #begin(below: number): Promise<void> {
     if (this.#begun) return;
     this.#begun = true;
     writeOverview(this.#paper, this.#report, this.#gathered);
     await writeMainTable(this.#paper, this.#report, this.#gathered);
-    section(this.#paper, 'Figures', [
-      note(
-        this.#paper,
-        'Each stands as SVG and PNG in figures/, too. The sentence under a title says what was found on these images, no more.',
-      ),
-    ]);
+    section(
+      this.#paper,
+      'Figures',
+      [
+        note(
+          this.#paper,
+          'Each stands as SVG and PNG in figures/, too. The sentence under a title says what was found on these images, no more.',
+        ),
+      ],
+      9,
+      below,
+    );
   }
 }
 

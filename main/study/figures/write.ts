@@ -1,6 +1,8 @@
 /** The figures of a study as files, and its summary. */
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import PDFDocument from 'pdfkit';
+import * as v from 'valibot';
 import { writeFilesAtomically } from '../../app/write-files.ts';
 import { margin, svgOf } from '../../report/drawing-svg.ts';
 import { rasterise } from '../../report/rasterise.ts';
@@ -27,7 +29,7 @@ export interface WritingOptions {
 }
 
 /**
- * Writes figures/NAME.svg and .png, one figure after the other, and summary.pdf.
+ * Writes figures/NAME.svg and .png, one figure after the other, their list, and summary.pdf.
  * @param folder the study's
  * @returns the paths written, relative to the folder
  * @throws PathlightError `cancelled`; `write-failed`
@@ -41,7 +43,7 @@ export async function writeStudyFigures(
   const typesetter = new Typesetter(new PDFDocument({ autoFirstPage: false }));
   const gathered = await gather(report.rows);
   const summary = new StudySummary(report, gathered);
-  const written: string[] = [];
+  const names: string[] = [];
   for await (const figure of figuresOf(report, gathered, typesetter, signal)) {
     throwIfCancelled(signal);
     const { name, drawing } = figure;
@@ -51,14 +53,38 @@ export async function writeStudyFigures(
       { name: `${name}.svg`, bytes: svg },
       { name: `${name}.png`, bytes: png },
     ]);
-    written.push(`figures/${name}.svg`, `figures/${name}.png`);
+    names.push(name);
     await summary.add(figure);
     wrote(name);
   }
   throwIfCancelled(signal);
   const { bytes } = await summary.finish();
   await writeFilesAtomically(folder, [{ name: 'summary.pdf', bytes }]);
-  return [...written, 'summary.pdf'];
+  await removeEarlier(path.join(folder, 'figures'), names);
+  return [
+    ...names.flatMap((name) => [`figures/${name}.svg`, `figures/${name}.png`]),
+    `figures/${LIST}`,
+    'summary.pdf',
+  ];
+}
+
+/** The names of the figures of a run, beside them. */
+const LIST = 'figures.json';
+
+const ListSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.pipe(v.string(), v.regex(/^[\p{L}\p{N}_-]+$/u))),
+);
+
+/** Removes what an earlier run drew and this one did not: it would say what no longer holds. What a run did not list is not touched. */
+async function removeEarlier(figures: string, names: readonly string[]): Promise<void> {
+  const earlier = v.safeParse(ListSchema, await readFile(path.join(figures, LIST), 'utf8').catch(() => '[]'));
+  for (const name of earlier.success ? earlier.output : []) {
+    if (names.includes(name)) continue;
+    for (const ending of ['svg', 'png']) await rm(path.join(figures, `${name}.${ending}`), { force: true });
+  }
+  await writeFilesAtomically(figures, [{ name: LIST, bytes: `${JSON.stringify(names, null, 1)}\n` }]);
 }
 
 export async function* figuresOf(
