@@ -1,5 +1,5 @@
 /** `pathlight explain`: four files for every image. */
-import { stat } from 'node:fs/promises';
+import { rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
 import type { Choice } from '../../core/attribution/choices.ts';
@@ -65,9 +65,15 @@ export async function explain(command: ExplainCommand, terminal: Terminal): Prom
       err.write('No DICOM image was found.\n');
       return 1;
     }
+    const wasThere = await stat(command.out).then(
+      () => true,
+      () => false,
+    );
     await checkWritable(command.out);
     const failed = refused.length + (await explainAll(command, choices, terminal, session, images, progress));
     if (!command.json && failed < images.length + refused.length) err.write(`Written to ${command.out}\n`);
+    // Fails, rightly, where anything was written.
+    if (!wasThere) await rmdir(command.out).catch(() => undefined);
     if (failed > 0) err.write(`${failed} of ${images.length + refused.length} files failed.\n`);
     return failed > 0 ? 1 : 0;
   });

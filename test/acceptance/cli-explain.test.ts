@@ -121,6 +121,61 @@ describe('a mistake in what is typed ends with code 2 and says what it is', () =
   });
 });
 
+describe('explain by other methods', () => {
+  const sample = 'examples/06-pneumonia-cr-jpeg2000.dcm';
+  const explain = async (
+    name: string,
+    ...words: string[]
+  ): Promise<[Ended, ExplanationResult | undefined]> => {
+    const ended = await pathlight(['explain', sample, ...words, '--out', path.join(out, name), '--json']);
+    return [ended, jsonLines<ExplanationResult>(ended.out)[0]];
+  };
+
+  test.each([
+    ['idgi-ig', ['--set', 'steps=6'], { converged: null, evaluations: 6, baseline: 'blurred' }],
+    ['gradient', [], { expectedSum: null, baseline: null, evaluations: 1 }],
+    [
+      'smoothgrad',
+      ['--set', 'samples=2', '--set', 'around.method=gradient-x-input', '--set', 'seed=7'],
+      {
+        parameters: { seed: 7, around: { method: 'gradient-x-input', parameters: {} } },
+        spread: { runs: 2 },
+      },
+    ],
+    [
+      'integrated-gradients-fixed',
+      ['--set', 'nodes=4', '--baseline', 'uniform', '--baseline-set', 'count=2'],
+      { baseline: 'uniform', baselineParameters: { seed: 0, count: 2 }, spread: { runs: 2 } },
+    ],
+    [
+      'ig2',
+      ['--set', 'steps=2', '--cohort', 'examples'],
+      { cohort: { unreadable: 0, sameClass: 2, beyond: 0 }, spread: { runs: 4 } },
+    ],
+  ] as const)(
+    '%s',
+    async (id, words, stated) => {
+      const [{ code }, result] = await explain(id, '--method', id, ...words);
+      expect(code).toBe(0);
+      expect(result).toMatchObject({ method: id, ...stated });
+      const folder = path.join(out, id, path.parse(sample).name);
+      expect(readdirSync(folder)).toHaveLength(4);
+      const bytes = readFileSync(path.join(folder, 'map.npy'));
+      const map = new Float32Array(new Uint8Array(bytes.subarray(128)).buffer);
+      expect(map.reduce((total, value) => total + value, 0)).toBeCloseTo(result?.sum ?? NaN, 2);
+    },
+    LONG,
+  );
+
+  test('tells what is missing, and leaves no folder behind where nothing was written', async () => {
+    const [{ code, err }] = await explain('missing', '--method', 'ig2');
+    expect([code, err]).toEqual([2, expect.stringContaining('ig2 needs --cohort DIR') as string]);
+    const [frame] = await explain('frame', '--frame', '5');
+    expect([frame.code, frame.err]).toEqual([1, expect.stringContaining('no frame 5') as string]);
+    expect(existsSync(path.join(out, 'frame'))).toBe(false);
+  });
+});
+
 describe('model check', () => {
   test('a model that can be explained: code 0', async () => {
     const {

@@ -167,6 +167,19 @@ describe('a flag is raised', () => {
     expect(raised(sound, { converged: false, gapRelative: 0.2 })[0]?.severity).toBe('alert');
   });
 
+  test('where a method without a criterion misses its sum, and not where it has none to miss', () => {
+    const other = { method: 'guided-ig', converged: null, fx: null, fb: null, gapRelative: null } as const;
+    const [flag] = raised(sound, { ...other, sum: 1.6, gap: -0.4 });
+    expect(flag).toMatchObject({ id: 'sum-missed', severity: 'warning' });
+    expect(flag?.text).toContain('sums to 1.60 instead of 2.00 (f(image) - f(baseline)): it leaves 20 %');
+    expect(raised(sound, { ...other, sum: 1.9, gap: -0.1 })).toEqual([]);
+    // Small differences are held against 1 of a logit, and 0.1 of a probability.
+    const small = { ...other, expectedSum: 0.1, sum: 0.15, gap: 0.05 };
+    expect(raised(sound, small)).toEqual([]);
+    expect(ids(sound, { ...small, scalar: 'probability' })).toEqual(['sum-missed']);
+    expect(raised(sound, { ...other, method: 'gradient', expectedSum: null, gap: null })).toEqual([]);
+  });
+
   test('where the baseline scores as the image does', () => {
     const [flag] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null });
     expect(flag).toMatchObject({ id: 'small-difference', severity: 'info' });

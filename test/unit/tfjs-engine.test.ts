@@ -113,6 +113,25 @@ describe.each([
     await expect(read()).rejects.toMatchObject({ kind: 'cancelled' });
   });
 
+  test('is explained by other methods from other baselines, too, and refused where only graphs can answer', async () => {
+    const job = jobFor(model());
+    const method = { id: 'idgi-ig', parameters: { steps: 5 } } as const;
+    const white = { ...job, input: model().card.input, baseline: { id: 'white', parameters: {} } } as const;
+    const last = (await Array.fromAsync(mapsOf(engine.attribute({ ...white, method })))).at(-1);
+    expect(last).toMatchObject({ final: true, evaluations: 5 });
+    expect(last?.sum).toBeCloseTo(last?.expectedSum ?? NaN, 4);
+    for (const [asked, what] of [
+      [{ baseline: { id: 'maximum-entropy', parameters: {} } }, /entropy of what it says/],
+      [{ method: { id: 'ig2', parameters: {} }, references: [job.x] }, /representation of images/],
+      [{ randomised: { layers: 1, seed: 1 } }, /weights randomised/],
+    ] as const) {
+      await expect(engine.attribute({ ...job, ...asked }).next()).rejects.toMatchObject({
+        kind: 'unsupported',
+        message: expect.stringMatching(what) as string,
+      });
+    }
+  });
+
   test('is checked: what it is made of, what its card must say, what would compute it', async () => {
     const support = await engine.check(model().folder);
     expect(support).toMatchObject({

@@ -1,0 +1,241 @@
+/** Every method and baseline as the application is asked for them: cohorts from folders, an image of one's own, what stands in the result. */
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BASELINE_IDS, type BaselineId } from '../../core/attribution/baseline-kinds.ts';
+import { METHOD_IDS, type MethodId } from '../../core/attribution/methods.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
+import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
+import { tensor } from '../../core/onnx/tensor.ts';
+import { Analysis, type Explanation, type ExplanationRequest, returned } from '../../main/app/analysis.ts';
+import { fileSha256 } from '../../main/app/images.ts';
+import { createLibrary, type LibraryImage } from '../../main/app/library.ts';
+import { createModelCatalogue } from '../../main/app/models.ts';
+import { parseResult } from '../../main/app/result-schema.ts';
+import { applicationRoot } from '../../main/app/root.ts';
+import { EngineClient } from '../../main/engine/client.ts';
+import { openResultStore } from '../../main/store/results.ts';
+import { quick } from '../support/attribution-tasks.ts';
+import { shippedCard } from '../support/engine-models.ts';
+import { declaration, modelBytes, node } from '../support/onnx-models.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const folder = temporaryFolder();
+const side = 16;
+const random = randomSource(5);
+const weights = (rows: number, columns: number, spread: number) =>
+  tensor(
+    'float32',
+    [rows, columns],
+    normalNumbers(rows * columns, random).map((value) => spread * value),
+  );
+const bytes = modelBytes({
+  nodes: [
+    node('Flatten', ['image'], ['flat']),
+    node('MatMul', ['flat', 'first'], ['hidden']),
+    node('Tanh', ['hidden'], ['features']),
+    node('Gemm', ['features', 'last', 'bias'], ['logits']),
+  ],
+  inputs: [declaration('image', ['N', 1, side, side])],
+  outputs: [declaration('logits', ['N', 2])],
+  constants: new Map([
+    ['first', weights(side * side, 6, 0.1)],
+    ['last', weights(6, 2, 1)],
+    ['bias', tensor('float32', [2], [0, 0])],
+  ]),
+});
+const card: ModelCard = {
+  ...shippedCard('pneumonia'),
+  id: 'tiny',
+  sha256: createHash('sha256').update(bytes).digest('hex'),
+  input: { ...shippedCard('pneumonia').input, name: 'image', height: side, width: side },
+  output: { name: 'logits', activation: 'softmax', labels: ['NORMAL', 'PNEUMONIA'] },
+};
+mkdirSync(path.join(folder, 'models', 'tiny'), { recursive: true });
+writeFileSync(path.join(folder, 'models', 'tiny', card.file), bytes);
+writeFileSync(path.join(folder, 'models', 'tiny', 'card.json'), JSON.stringify(card));
+
+const examples = path.join(applicationRoot, 'examples');
+const samples = readdirSync(examples).filter((name) => name.endsWith('.dcm'));
+/** All samples, one of them twice, and a damaged file. */
+const cohort = path.join(folder, 'cohort');
+mkdirSync(cohort);
+for (const name of samples) copyFileSync(path.join(examples, name), path.join(cohort, name));
+copyFileSync(path.join(cohort, samples[2] ?? ''), path.join(cohort, 'again.dcm'));
+writeFileSync(path.join(cohort, 'broken.dcm'), 'not DICOM at all');
+
+const engine = new EngineClient();
+const models = createModelCatalogue([path.join(folder, 'models')]);
+const warn = (message: string): void => expect.unreachable(message);
+const store = openResultStore(path.join(folder, 'data'), { warn });
+const session = (): Analysis =>
+  new Analysis({ engine, models, store, app: { version: '0', commit: 'unknown' } });
+afterAll(async () => {
+  store.close();
+  await engine.close();
+});
+
+const images: LibraryImage[] = [];
+const labels: string[] = [];
+const analysis = session();
+beforeAll(async () => {
+  const library = createLibrary();
+  for await (const event of library.open([examples])) {
+    if (event.type === 'image') images.push(library.find(event.image.id));
+  }
+  for (const image of images) labels.push((await analysis.predict({ image, frame: 0 }, 'tiny')).label);
+  expect(new Set(labels).size, 'both classes among the samples').toBe(2);
+});
+
+function sample(index: number): LibraryImage {
+  const image = images[index];
+  if (image === undefined) throw new Error(`There is no sample ${index}`);
+  return image;
+}
+
+function request(
+  method: MethodId,
+  baseline: BaselineId | null,
+  more: Partial<ExplanationRequest> & { parameters?: Record<string, unknown> } = {},
+): ExplanationRequest {
+  const { parameters = quick[method], ...rest } = more;
+  return {
+    ...{ image: sample(0), frame: 0, model: 'tiny', target: null, scalar: 'logit' },
+    method: { id: method, parameters },
+    baseline: baseline === null ? null : { id: baseline, parameters: {} },
+    cohort: null,
+    baselineImage: null,
+    ...rest,
+  };
+}
+
+const explained = (of: ExplanationRequest, by = analysis): Promise<Explanation> => returned(by.explain(of));
+
+describe('every method', () => {
+  test.each(METHOD_IDS)('%s: its result states what was asked, and can be read again', async (id) => {
+    const { result, map } = await explained(request(id, 'grey', { cohort: { folder: cohort } }));
+    expect(map).toHaveLength(side * side);
+    expect(result).toMatchObject({ method: id, parameters: { ...quick[id] } });
+    expect(parseResult(JSON.stringify(result))).toEqual(result);
+    expect(result.converged !== null).toBe(id === 'integrated-gradients');
+  });
+});
+
+test.each(BASELINE_IDS)('from the baseline %s, its result states it', async (id) => {
+  const { result, baseline } = await explained(
+    request('integrated-gradients-fixed', id, {
+      cohort: { folder: cohort },
+      baselineImage: { image: sample(3), frame: 0 },
+      baseline: { id, parameters: ['maximum-entropy', 'counterfactual'].includes(id) ? { steps: 3 } : {} },
+    }),
+  );
+  expect(result).toMatchObject({ baseline: id });
+  expect(baseline).toHaveLength(side * side);
+  expect(parseResult(JSON.stringify(result))).toEqual(result);
+});
+
+describe('a cohort', () => {
+  const digests = (names: readonly string[]) =>
+    Promise.all(names.map((name) => fileSha256(path.join(examples, name)))).then((all) => all.sort());
+
+  test('is what can be read of a folder, each content once, without the image itself', async () => {
+    const { result } = await explained(request('expected-gradients', null, { cohort: { folder: cohort } }));
+    expect(result.cohort).toEqual({
+      images: await digests(samples.slice(1)),
+      unreadable: 1,
+      sameClass: 0,
+      beyond: 0,
+    });
+    expect(result.baseline).toBeNull();
+  });
+
+  test('is of the images that the model calls otherwise, where a representation is followed', async () => {
+    const others = samples.filter((_, i) => labels[i] !== labels[0]);
+    const { result } = await explained(request('ig2', null, { cohort: { folder: cohort } }));
+    expect(result.cohort).toMatchObject({
+      images: await digests(others),
+      sameClass: samples.length - others.length - 1,
+    });
+    expect(result.spread?.runs ?? 1).toBe(others.length);
+  });
+
+  test('decides the result: another folder, another map', async () => {
+    const smaller = path.join(folder, 'smaller');
+    mkdirSync(smaller);
+    copyFileSync(path.join(examples, samples[4] ?? ''), path.join(smaller, 'x.dcm'));
+    const from = async (where: string) =>
+      (await explained(request('integrated-gradients-fixed', 'cohort-mean', { cohort: { folder: where } })))
+        .map;
+    expect(await from(smaller)).not.toEqual(await from(cohort));
+  });
+
+  test('that leaves none is refused, with the reason', async () => {
+    const same = path.join(folder, 'same');
+    mkdirSync(same);
+    samples.forEach((name, i) => {
+      if (labels[i] === labels[0]) copyFileSync(path.join(examples, name), path.join(same, name));
+    });
+    await expect(explained(request('ig2', null, { cohort: { folder: same } }))).rejects.toThrow(
+      /An image of another class is needed, but the model calls all \d of the folder/,
+    );
+    const empty = path.join(folder, 'empty');
+    mkdirSync(empty);
+    await expect(
+      explained(request('expected-gradients', null, { cohort: { folder: empty } })),
+    ).rejects.toThrow(/no other image of one frame/);
+    await expect(
+      explained(request('expected-gradients', null, { cohort: { folder: path.join(folder, 'nowhere') } })),
+    ).rejects.toMatchObject({ kind: 'not-found' });
+  });
+
+  test('tells how far it has come before the first map', async () => {
+    const frames = await Array.fromAsync(
+      session().explain(request('expected-gradients', null, { cohort: { folder: cohort }, frame: 0 })),
+    );
+    expect(frames[0]?.header).toMatchObject({ type: 'preparation', step: 'cohort', done: 0, total: null });
+    expect(frames.map(({ header }) => header.type)).toContain('map');
+  });
+});
+
+test('what is needed and missing is named before anything is computed', async () => {
+  await expect(explained(request('gradient', null, { parameters: { steps: 1 } }))).rejects.toThrow(
+    /Gradient: steps/,
+  );
+  await expect(explained(request('guided-ig', null))).rejects.toThrow('Guided IG needs a baseline');
+  await expect(explained(request('ig2', null))).rejects.toThrow('IG2 needs images of another class');
+  await expect(explained(request('guided-ig', 'image'))).rejects.toThrow(
+    /An image of your own' needs an image/,
+  );
+});
+
+test('an image of one’s own stands in the result by its content', async () => {
+  const image = sample(3);
+  const { result } = await explained(request('guided-ig', 'image', { baselineImage: { image, frame: 0 } }));
+  expect(result.baselineImage).toEqual({
+    file: samples[3],
+    frame: 0,
+    sha256: await fileSha256(image.path),
+  });
+});
+
+test('a map kept from an earlier session comes back whole, its baseline and findings with it', async () => {
+  const of = request('guided-ig', 'maximum-entropy', {
+    baseline: { id: 'maximum-entropy', parameters: { steps: 3 } },
+  });
+  const first = await explained(of);
+  expect(first.result.baselineFindings[0]).toHaveProperty('entropy');
+  const frames = session().explain(of);
+  const again = await frames.next();
+  expect(again.value).toMatchObject({ header: { type: 'map', final: true } });
+  const kept = await returned(frames);
+  expect(kept).toEqual(first);
+});
+
+test('a result of a version that knew Integrated Gradients alone is not taken for one of this', async () => {
+  const { result } = await explained(request('integrated-gradients', 'black'));
+  const older: Partial<typeof result> = { ...result };
+  delete older.sum;
+  delete older.baselineParameters;
+  expect(parseResult(JSON.stringify(older))).toBeUndefined();
+});
