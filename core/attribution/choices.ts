@@ -81,3 +81,22 @@ export function criterionOf(choice: Choice<MethodId>): v.InferOutput<typeof Crit
   const { success, output } = v.safeParse(Criterion, own?.parameters);
   return success ? output : null;
 }
+
+/** What the map's values are, summed over the channels of a pixel. */
+export interface MapScale {
+  unit: string;
+  /** Whether they tell for from against. */
+  signed: boolean;
+}
+
+/** @param choice a complete one. @param scalar what is explained, by name */
+export function mapScale(choice: Choice<MethodId>, scalar: string): MapScale {
+  const steps = chain(choice).map(({ id }): Method['unit'] => methods[id].unit);
+  const slope = steps.at(-1) === 'slope';
+  const squares = steps.filter((unit) => unit === 'beneath squared').length;
+  const unit = slope ? `${scalar} per unit of the input` : `${scalar} per pixel`;
+  return {
+    unit: squares === 0 ? unit : `(${unit})${squares === 1 ? '\u00b2' : `^${2 ** squares}`}`,
+    signed: squares === 0,
+  };
+}

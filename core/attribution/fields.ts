@@ -120,3 +120,46 @@ export function limitsOf({ whole, least, greatest, above, word }: NumberField): 
         : ` ${above ? 'above' : 'from'} ${least ?? 0} ${above ? 'and at most' : 'to'} ${greatest}`;
   return `${number}${range}${word === null ? '' : `, or ${word}`}`;
 }
+
+export interface Stated {
+  key: string;
+  title: string;
+  value: string;
+}
+
+/**
+ * Every parameter with its value, defaults filled in, as text; those of a method that is put around another follow its name.
+ * @param inner the schema and the name of such a method
+ */
+export function stateParameters(
+  schema: v.GenericSchema,
+  parameters: Readonly<Record<string, unknown>>,
+  inner: (method: string) => { name: string; parameters: v.GenericSchema },
+): readonly Stated[] {
+  return fieldsOf(schema).flatMap((field): readonly Stated[] => {
+    const { key, title, usual } = field;
+    const value = parameters[key] ?? usual;
+    if (field.kind !== 'method') return value === undefined ? [] : [{ key, title, value: textOf(value) }];
+    const { method, parameters: own } = methodIn(value);
+    const { name, parameters: innerSchema } = inner(method);
+    const beneath = stateParameters(innerSchema, own, inner);
+    return [
+      { key, title, value: name },
+      ...beneath.map((each) => ({ ...each, title: `${each.title} (${name})` })),
+    ];
+  });
+}
+
+const Around = v.object({
+  method: v.string(),
+  parameters: v.optional(v.record(v.string(), v.unknown()), {}),
+});
+
+/** The value of a `MethodField`. */
+export function methodIn(value: unknown): { method: string; parameters: Readonly<Record<string, unknown>> } {
+  return v.parse(Around, value);
+}
+
+function textOf(value: unknown): string {
+  return String(value).replace('-', typeof value === 'number' ? '\u2212' : '-');
+}

@@ -542,45 +542,6 @@ export const methods = {
   }),
 } satisfies Record<MethodId, Method>;
 
-const Around = v.looseObject({
-  around: v.object({ method: v.picklist(METHOD_IDS), parameters: v.looseObject({}) }),
-});
-
-/** The method that another is put around, with its parameters; null where it stands by itself. */
-function beneath(id: MethodId, parameters: unknown): { method: MethodId; parameters: unknown } | null {
-  const { unit, parameters: schema, name }: Method = methods[id];
-  if (unit === 'score' || unit === 'slope') return null;
-  return v.parse(Around, parseParameters(schema, parameters, name)).around;
-}
-
-/** Everything that a method needs with these parameters, those of the method that it is put around included. @throws as `Method.explain` */
-export function needsOf(id: MethodId, parameters: unknown): readonly Need[] {
-  const { needs }: Method = methods[id];
-  const under = beneath(id, parameters);
-  return under === null ? needs : [...new Set([...needs, ...needsOf(under.method, under.parameters)])];
-}
-
-/** What the map's values are, summed over the channels of a pixel. */
-export interface MapScale {
-  unit: string;
-  /** Whether they tell for from against. */
-  signed: boolean;
-}
-
-/** @param scalar what is explained, by name. @throws as `Method.explain` */
-export function mapScale(id: MethodId, parameters: unknown, scalar: string): MapScale {
-  const { unit }: Method = methods[id];
-  const under = beneath(id, parameters);
-  if (under === null) {
-    return {
-      unit: unit === 'slope' ? `${scalar} per unit of the input` : `${scalar} per pixel`,
-      signed: true,
-    };
-  }
-  const scale = mapScale(under.method, under.parameters, scalar);
-  return unit === 'beneath squared' ? { unit: `(${scale.unit})\u00b2`, signed: false } : scale;
-}
-
 /** Explains by a method. @throws PathlightError as `Method.explain` says */
 export function explain(id: MethodId, task: Task, parameters: unknown, run: Run): AttributionStream {
   const chosen: Method = methods[id];

@@ -6,6 +6,7 @@ import {
   type OverlaySign,
   type OverlayStyle,
 } from '../../core/imaging/blend.ts';
+import type { MapScale } from '../../core/attribution/choices.ts';
 import type { Run } from './review.svelte.ts';
 
 export const SIGNS: readonly { sign: OverlaySign; label: string }[] = [
@@ -65,8 +66,9 @@ export class Overlay {
     return scales.length === 0 ? null : overlayLevels(scales, this.top);
   }
 
-  style(levels: OverlayLevels): OverlayStyle {
-    return { ...levels, sign: this.sign, opacity: this.opacity };
+  /** A map without signs has one side: no choice of sign makes it two. */
+  style(levels: OverlayLevels, { signed }: MapScale): OverlayStyle {
+    return { ...levels, sign: signed ? this.sign : 'absolute', opacity: this.opacity };
   }
 }
 

@@ -1,13 +1,15 @@
-/** What is known of one image under one model and target: its prediction, a map a baseline, and how the maps agree. */
-import type { AssessmentHeader, Client, MapHeader } from '../../core/contract/calls.ts';
+/** What is known of one image under one model, target and method: its prediction, a map a baseline, and how the maps agree. */
+import type { AssessmentHeader, Client, MapHeader, PreparationHeader } from '../../core/contract/calls.ts';
 import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
 import { overlayLevels } from '../../core/imaging/blend.ts';
-import { BASELINES, type BaselineName, type Prediction } from '../../core/contract/result.ts';
+import type { Prediction } from '../../core/contract/result.ts';
 import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
-import type { Choice } from '../../core/attribution/choices.ts';
+import { type Choice, completeMethod, mapScale, type MapScale } from '../../core/attribution/choices.ts';
+import type { MethodId } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { Agreement } from '../../core/metrics/agreement.ts';
 import type { Field } from '../viewer/painter.ts';
+import type { OwnImage } from './question.svelte.ts';
 
 /** One point of the convergence chart. */
 export interface TracePoint {
@@ -17,7 +19,9 @@ export interface TracePoint {
   mapChange: number | null;
 }
 
-export type RunState = 'none' | 'running' | 'converged' | 'not-converged' | 'cancelled' | 'failed';
+/** `complete`: done, by a method that has no criterion to meet. */
+export type RunState =
+  'none' | 'running' | 'converged' | 'not-converged' | 'complete' | 'cancelled' | 'failed';
 
 export interface Subject {
   image: string;
@@ -26,13 +30,21 @@ export interface Subject {
   /** null: the card's positive label. */
   target: string | null;
   scalar: Scalar;
+  method: Choice<MethodId>;
+  cohort: { folder: string } | null;
+  baselineImage: OwnImage | null;
 }
 
-/** The integral from one baseline. */
+/** The map from one baseline; null: of a method that takes none. */
 export class Run {
-  readonly baseline: BaselineName;
+  readonly baseline: Choice<BaselineId> | null;
+  readonly method: Choice<MethodId>;
+  /** What the map's values are. */
+  readonly mapScale: MapScale;
   state = $state<RunState>('none');
   header = $state.raw<MapHeader | null>(null);
+  /** What is made ready before the first map; null where there is nothing, and once it has come. */
+  preparation = $state.raw<PreparationHeader | null>(null);
   map = $state.raw<Field | null>(null);
   /**
    * The map that the colour range is taken from. A running integral settles in ever smaller steps, and a range that followed
@@ -48,15 +60,20 @@ export class Run {
 
   #levels: TracePoint[] = [];
 
-  readonly finished = $derived(this.state === 'converged' || this.state === 'not-converged');
+  readonly finished = $derived(
+    this.state === 'converged' || this.state === 'not-converged' || this.state === 'complete',
+  );
 
-  constructor(baseline: BaselineName) {
+  constructor({ method, scalar }: Subject, baseline: Choice<BaselineId> | null) {
+    this.method = method;
     this.baseline = baseline;
+    this.mapScale = mapScale(completeMethod(method, scalar), scalar);
   }
 
   begin(): void {
     this.state = 'running';
     this.header = null;
+    this.preparation = null;
     this.trace = [];
     this.#levels = [];
     this.assessment = null;
@@ -68,6 +85,7 @@ export class Run {
 
   accept(header: MapHeader, data: Float32Array): void {
     this.header = header;
+    this.preparation = null;
     this.map = { data, height: header.height, width: header.width };
     if (header.final || this.#changesScale(data)) this.scale = data;
     const point: TracePoint = {
@@ -78,8 +96,9 @@ export class Run {
     this.trace = [...this.#levels, point];
     // Within a level the nodes lie unevenly, and the gap says little: a level that is done stays, the rest is the live end.
     if (header.evaluations === header.nodes) this.#levels.push(point);
-    if (header.final) this.state = header.converged ? 'converged' : 'not-converged';
-    else this.state = 'running';
+    if (!header.final) this.state = 'running';
+    else if (header.converged === null) this.state = 'complete';
+    else this.state = header.converged ? 'converged' : 'not-converged';
   }
 
   #changesScale(data: Float32Array): boolean {
@@ -106,26 +125,20 @@ export class Run {
   }
 }
 
-/** What is asked of main besides the baseline. */
-export const METHOD = {
-  method: { id: 'integrated-gradients', parameters: {} },
-  cohort: null,
-  baselineImage: null,
-} as const;
-export const choiceOf = (id: BaselineName): Choice<BaselineId> => ({ id, parameters: {} });
-
 const ENDED_EARLY = new Error('The computation ended before its final map.');
 
 export class Review {
   readonly subject: Subject;
-  readonly runs: Readonly<Record<BaselineName, Run>>;
+  /** One a baseline that was asked for, the latest question's in `asked`. */
+  #runs: readonly Run[] = [];
+  asked = $state.raw<readonly Run[]>([]);
   prediction = $state.raw<Prediction | null>(null);
   predictionError = $state.raw<ErrorReport | null>(null);
   agreement = $state.raw<Agreement | null>(null);
   comparison = $state<'none' | 'running' | 'done' | 'cancelled' | 'failed'>('none');
   comparisonError = $state.raw<ErrorReport | null>(null);
   /** The baseline under way alone, by Explain. */
-  explaining = $state<BaselineName | null>(null);
+  explaining = $state.raw<Run | null>(null);
 
   readonly busy = $derived(this.explaining !== null || this.comparison === 'running');
 
@@ -138,9 +151,33 @@ export class Review {
   constructor(client: Client, subject: Subject) {
     this.#client = client;
     this.subject = subject;
-    const [black, white, grey, blurred] = BASELINES.map((name) => new Run(name));
-    if (!black || !white || !grey || !blurred) throw new Error('Four baselines');
-    this.runs = { black, white, grey, blurred };
+  }
+
+  /** The runs of these baselines, those that there are kept: another set is not yet compared. */
+  ask(baselines: readonly (Choice<BaselineId> | null)[]): void {
+    const runs = baselines.map((baseline) => this.#find(baseline) ?? new Run(this.subject, baseline));
+    if (runs.length === this.asked.length && runs.every((run, i) => run === this.asked[i])) return;
+    this.#runs = [...new Set([...this.#runs, ...runs])];
+    this.asked = runs;
+    if (this.comparison === 'running') this.cancel();
+    this.comparison = 'none';
+    this.comparisonError = null;
+    this.agreement = null;
+  }
+
+  #find(baseline: Choice<BaselineId> | null): Run | undefined {
+    const key = JSON.stringify(baseline);
+    return this.#runs.find((run) => JSON.stringify(run.baseline) === key);
+  }
+
+  runOf(baseline: Choice<BaselineId> | null): Run | null {
+    return this.asked.find((run) => run.baseline?.id === baseline?.id) ?? null;
+  }
+
+  /** The score is the image's and the model's, not the method's. */
+  know({ subject: { image, frame, model }, prediction }: Review): void {
+    const own = this.subject;
+    if (own.image === image && own.frame === frame && own.model === model) this.prediction ??= prediction;
   }
 
   async predict(): Promise<void> {
@@ -163,16 +200,16 @@ export class Review {
   }
 
   /** @returns whether the final map came */
-  async explain(baseline: BaselineName): Promise<boolean> {
+  async explain(run: Run): Promise<boolean> {
     const { signal } = this.#restart();
-    const run = this.runs[baseline];
     run.begin();
-    this.explaining = baseline;
+    this.explaining = run;
     try {
-      const request = { ...this.subject, ...METHOD, baseline: choiceOf(baseline) };
+      const request = { ...this.subject, baseline: run.baseline };
       for await (const { header, data } of this.#client.stream('review.explain', request, signal)) {
         if (header.type === 'map') run.accept(header, data ?? new Float32Array());
         else if (header.type === 'assessment') run.assess(header, data ?? new Float32Array());
+        else run.preparation = header;
       }
       run.end(ENDED_EARLY, signal.aborted);
     } catch (thrown) {
@@ -183,51 +220,53 @@ export class Review {
     return run.finished;
   }
 
-  /** Runs every baseline and measures how far the maps agree. */
+  /** Runs every baseline that is asked for, and measures how far the maps agree. */
   async compare(): Promise<void> {
     const { signal } = this.#restart();
+    const runs = this.asked;
+    const baselines = runs.flatMap(({ baseline }) => (baseline === null ? [] : [baseline]));
     this.#comparing = signal;
     this.comparison = 'running';
     this.comparisonError = null;
     this.agreement = null;
     // A map that is there stays on the screen until the same map has been computed again.
-    const done = BASELINES.filter((name) => this.runs[name].finished);
-    for (const name of BASELINES) if (!done.includes(name)) this.runs[name].begin();
+    const done = runs.filter(({ finished }) => finished);
+    for (const run of runs) if (!done.includes(run)) run.begin();
+    const endUnfinished = (thrown: unknown, cancelled: boolean): void => {
+      for (const run of runs) {
+        if (run.state === 'running' && this.explaining !== run) run.end(thrown, cancelled);
+      }
+    };
+    /** They come one after the other, each with its assessment at the end. */
+    let at = 0;
     try {
-      const request = { ...this.subject, ...METHOD, baselines: BASELINES.map(choiceOf) };
-      for await (const { header, data } of this.#client.stream('review.compare', request, signal)) {
+      const request = { ...this.subject, baselines };
+      for await (const { header, data = new Float32Array() } of this.#client.stream(
+        'review.compare',
+        request,
+        signal,
+      )) {
         if (this.#comparing !== signal) return;
-        if (header.type === 'agreement') {
-          this.agreement = header.agreement;
-        } else if (header.type === 'assessment') {
-          this.#runOf(header.result.baseline)?.assess(header, data ?? new Float32Array());
-        } else if (header.type === 'map') {
-          const run = this.#runOf(header.baseline?.id ?? null);
-          if (run !== undefined && !done.includes(run.baseline))
-            run.accept(header, data ?? new Float32Array());
+        const run = runs[at];
+        if (header.type === 'agreement') this.agreement = header.agreement;
+        else if (header.type === 'assessment') {
+          run?.assess(header, data);
+          at += 1;
+        } else if (run !== undefined && !done.includes(run)) {
+          if (header.type === 'map') run.accept(header, data);
+          else run.preparation = header;
         }
       }
       if (this.#comparing !== signal) return;
       this.comparison = signal.aborted ? 'cancelled' : 'done';
-      this.#endUnfinished(ENDED_EARLY, signal.aborted);
+      endUnfinished(ENDED_EARLY, signal.aborted);
     } catch (thrown) {
       if (this.#comparing !== signal) return;
       const report = toErrorReport(thrown);
       const cancelled = signal.aborted || report.kind === 'cancelled';
       this.comparison = cancelled ? 'cancelled' : 'failed';
       if (!cancelled) this.comparisonError = report;
-      this.#endUnfinished(thrown, cancelled);
-    }
-  }
-
-  #runOf(baseline: BaselineId | null): Run | undefined {
-    return Object.values(this.runs).find((run) => run.baseline === baseline);
-  }
-
-  #endUnfinished(thrown: unknown, cancelled: boolean): void {
-    for (const name of BASELINES) {
-      const run = this.runs[name];
-      if (run.state === 'running' && this.explaining !== name) run.end(thrown, cancelled);
+      endUnfinished(thrown, cancelled);
     }
   }
 

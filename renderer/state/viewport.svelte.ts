@@ -74,6 +74,9 @@ export class ViewportState {
     return modalityRange(this.loaded.frame, this.loaded.grayscale.modalityLut);
   });
 
+  /** It has one value everywhere: there is nothing in it. */
+  readonly uniform = $derived(this.loaded !== null && this.range.min === this.range.max);
+
   readonly presets = $derived.by((): WindowPreset[] => {
     if (this.loaded === null) return [];
     const { frame, grayscale } = this.loaded;

@@ -4,12 +4,12 @@ import { criterionOf } from '../../core/attribution/choices.ts';
 import type { Provider } from '../../core/contract/device.ts';
 import { toErrorReport, type ErrorReport } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
-import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
 import { uploadDrop, type DroppedItem, type UploadProgress } from '../lib/drop.ts';
 import { frameKey, FrameLoader } from '../lib/frames.ts';
 import { Library } from './library.svelte.ts';
 import { Overlay } from './overlay.svelte.ts';
-import { choiceOf, METHOD, Review, type Subject } from './review.svelte.ts';
+import { Question, type Wish } from './question.svelte.ts';
+import { Review, type Subject } from './review.svelte.ts';
 import { sliceAt, type Stack } from './stacks.ts';
 import { ViewportState } from './viewport.svelte.ts';
 
@@ -22,9 +22,9 @@ export interface Notice {
 }
 
 export type PanelName = 'list' | 'answer' | 'baselines';
-export type DialogName = 'keys' | 'open' | 'model' | 'device';
+export type DialogName = 'keys' | 'open' | 'model' | 'device' | 'methods' | 'baselines';
 
-/** Reviews kept when the reader goes back and forth; each holds maps of four baselines. */
+/** Reviews kept when the reader goes back and forth; each holds a map a baseline. */
 const REVIEWS_KEPT = 24;
 /** Scrolling through a stack must not start the model on every slice passed. */
 const PREDICT_AFTER_MILLISECONDS = 150;
@@ -34,6 +34,7 @@ export class Workbench {
   readonly library: Library;
   readonly viewport = new ViewportState(new FrameLoader());
   readonly overlay = new Overlay();
+  readonly question = new Question();
 
   info = $state.raw<AppInfo | null>(null);
   models = $state.raw<ModelListing['models']>([]);
@@ -43,7 +44,6 @@ export class Workbench {
   modelId = $state<string | null>(null);
   /** null: the card's positive label. */
   chosenTarget = $state<string | null>(null);
-  baseline = $state<BaselineName>(DEFAULT_BASELINE);
   stackId = $state<string | null>(null);
   position = $state(0);
   review = $state.raw<Review | null>(null);
@@ -61,17 +61,17 @@ export class Workbench {
   readonly target = $derived(this.chosenTarget ?? (this.model ? defaultTarget(this.model) : null));
   readonly stack = $derived.by(() => this.library.stacks.find(({ id }) => id === this.stackId) ?? null);
   readonly slice = $derived(this.stack === null ? null : sliceAt(this.stack, this.position));
-  readonly run = $derived(this.review?.runs[this.baseline] ?? null);
+  /** The maps of the compared baselines, one alone of a method that takes none. */
+  readonly runs = $derived(this.review?.asked ?? []);
+  readonly run = $derived(this.review?.runOf(this.question.baseline) ?? null);
 
   /** The viewport's map has a scale of its own, stated by its colour bar; the baseline panel's share one. */
   readonly overlayStyle = $derived.by(() => {
-    const levels = this.run === null ? null : this.overlay.ownLevels(this.run);
-    return levels === null ? null : this.overlay.style(levels);
+    const { run } = this;
+    const levels = run === null ? null : this.overlay.ownLevels(run);
+    return run === null || levels === null ? null : this.overlay.style(levels, run.mapScale);
   });
-  readonly sharedLevels = $derived.by(() => {
-    const { review } = this;
-    return review === null ? null : this.overlay.sharedLevels(BASELINES.map((name) => review.runs[name]));
-  });
+  readonly sharedLevels = $derived(this.overlay.sharedLevels(this.runs));
 
   /** The maps belong to the selected slice; while the next frame loads, the last one is still on the screen. */
   readonly mapFits = $derived.by(() => {
@@ -80,16 +80,14 @@ export class Workbench {
   });
 
   /** The lungs are the image's, not a baseline's: any assessment of this image brings them. */
-  readonly lungs = $derived.by(() => {
-    const { review } = this;
-    if (review === null) return null;
-    return BASELINES.map((name) => review.runs[name].lungs).find((field) => field !== null) ?? null;
-  });
+  readonly lungs = $derived(this.runs.map(({ lungs }) => lungs).find((field) => field !== null) ?? null);
 
   /** What the criteria are held to; the shown result's own where there is one. */
   readonly tolerances = $derived.by(() => {
     const result = this.run?.assessment?.result;
-    const criterion = result ? criterionOf({ id: result.method, parameters: result.parameters }) : null;
+    const criterion = result
+      ? criterionOf({ id: result.method, parameters: result.parameters })
+      : this.question.criterion;
     return { gap: criterion?.gapTolerance ?? 0.01, map: criterion?.mapTolerance ?? 0.05 };
   });
 
@@ -132,6 +130,7 @@ export class Workbench {
     this.review?.cancel();
     this.review = null;
     this.#reviews.clear();
+    this.question.forgetImage();
     this.stackId = null;
     this.position = 0;
     this.viewport.clear();
@@ -228,10 +227,10 @@ export class Workbench {
     if (next !== undefined) this.chooseTarget(next);
   }
 
-  /** The baseline that is shown, and the one that Explain starts from. */
-  stepBaseline(by: number): void {
-    const at = BASELINES.indexOf(this.baseline);
-    this.baseline = BASELINES[(at + by + BASELINES.length) % BASELINES.length] ?? DEFAULT_BASELINE;
+  /** Changes what is asked: maps made before stay with the question that they answer. */
+  ask(wish: Wish): void {
+    this.question.ask(wish);
+    this.#follow();
   }
 
   /** Explains from the chosen baseline; once that is done, the other baselines follow by themselves. */
@@ -243,14 +242,18 @@ export class Workbench {
     if (review === null || !this.explainable || this.slice?.image.id !== asked) return;
     this.notice = null;
     this.overlay.visible = true;
-    const done = await review.explain(this.baseline);
-    if (done && review === this.review && review.comparison !== 'done') await review.compare();
+    const run = review.runOf(this.question.baseline);
+    if (run === null) return;
+    const done = await review.explain(run);
+    if (done && review === this.review && this.comparable && review.comparison !== 'done') {
+      await review.compare();
+    }
     await this.#followDevice();
   }
 
   async compare(): Promise<void> {
     const { review } = this;
-    if (review === null || !this.explainable || review.comparison === 'running') return;
+    if (review === null || !this.comparable || review.comparison === 'running') return;
     await review.compare();
     await this.#followDevice();
   }
@@ -290,6 +293,8 @@ export class Workbench {
   }
 
   readonly explainable = $derived(this.model?.explainable === true && this.slice !== null);
+  /** There is more than one map to hold against each other. */
+  readonly comparable = $derived(this.explainable && this.runs.length > 1);
   /** A report is of an explanation with its lung check, from the shown baseline. */
   readonly reportable = $derived(this.run?.assessment != null && !this.reporting);
 
@@ -299,7 +304,7 @@ export class Workbench {
     if (!this.reportable) {
       this.notice = {
         severity: 'info',
-        text: `There is no finished explanation from the ${this.baseline} baseline to report.`,
+        text: 'There is no finished explanation of what is shown to report.',
         advice: 'Press Explain first.',
         link: null,
       };
@@ -309,8 +314,8 @@ export class Workbench {
     try {
       const { report, fileName } = await client.call('report.create', {
         ...review.subject,
-        ...METHOD,
-        baseline: choiceOf(this.baseline),
+        baseline: this.question.baseline,
+        compared: this.question.comparesBaselines ? [...this.question.baselines] : [],
         maskPatient: this.maskPatient,
       });
       if (info?.host === 'electron') {
@@ -382,9 +387,12 @@ export class Workbench {
       model: model.id,
       target: this.target,
       scalar: 'logit',
+      ...this.question.subject,
     };
     const next = this.#reviewOf(subject);
+    next.ask(this.question.asked);
     if (next === this.review) return;
+    if (this.review !== null) next.know(this.review);
     // One image at a time: work on an image that is no longer looked at would delay the one that is.
     this.review?.cancel();
     this.review = next;

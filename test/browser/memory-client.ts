@@ -1,18 +1,19 @@
 /** A client without a host, for tests of the window alone: images by formula, and runs that go on when the test says so. */
+import { type BaselineId, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
+import { type Choice, completeBaseline, completeMethod } from '../../core/attribution/choices.ts';
+import { type MethodId, methods } from '../../core/attribution/methods.ts';
 import type {
   AgreementHeader,
   AssessmentHeader,
   Client,
   Frame,
   MapHeader,
-  Streams,
   ModelListing,
 } from '../../core/contract/calls.ts';
 import type { DeviceInfo, DeviceOffer } from '../../core/contract/device.ts';
 import type { PathlightError } from '../../core/contract/errors.ts';
 import type { FrameHeader, ImageEntry, LibraryEvent } from '../../core/contract/library.ts';
-import type { BaselineName, Convergence, ExplanationResult, LungCheck } from '../../core/contract/result.ts';
-import { from, stated } from '../support/integrated-gradients.ts';
+import type { Convergence, ExplanationResult, LungCheck } from '../../core/contract/result.ts';
 
 const SIZE = 24;
 const ROWS = 60;
@@ -86,9 +87,15 @@ const card = {
   explainable: true,
 } satisfies ModelListing['models'][number];
 
+/** What is asked, but for the image. */
+interface Asked {
+  method: Choice<MethodId>;
+  baseline: Choice<BaselineId> | null;
+}
+
 /** A bump whose place depends on the baseline. */
-function mapOf(baseline: BaselineName): Float32Array {
-  const centre = { black: 6, white: 9, grey: 12, blurred: 15 }[baseline];
+function mapOf({ baseline }: Asked): Float32Array {
+  const centre = 6 + 3 * Math.max(0, ['black', 'white', 'grey', 'blurred'].indexOf(baseline?.id ?? ''));
   return Float32Array.from({ length: SIZE * SIZE }, (_, i) => {
     const [row, column] = [Math.floor(i / SIZE), i % SIZE];
     return Math.exp(-((row - centre) ** 2 + (column - centre) ** 2) / 12) - 0.1;
@@ -202,11 +209,8 @@ export class MemoryClient implements Client {
       name === 'library.open'
         ? this.#library()
         : name === 'review.explain'
-          ? this.#explain((request as Streams['review.explain'][0]).baseline?.id as BaselineName, signal)
-          : this.#compare(
-              (request as Streams['review.compare'][0]).baselines.map(({ id }) => id as BaselineName),
-              signal,
-            );
+          ? this.#explain(request as Asked, signal)
+          : this.#compare(request as Pick<Asked, 'method'> & { baselines: Choice<BaselineId>[] }, signal);
     return frames as never;
   };
 
@@ -224,8 +228,8 @@ export class MemoryClient implements Client {
     yield { header: { type: 'done', images: this.images.length, refused: 1 } };
   }
 
-  async *#maps(baseline: BaselineName, signal?: AbortSignal): AsyncGenerator<Frame<MapHeader>> {
-    const map = mapOf(baseline);
+  async *#maps(asked: Asked, signal?: AbortSignal): AsyncGenerator<Frame<MapHeader>> {
+    const map = mapOf(asked);
     for (const [i, nodes] of LEVELS.entries()) {
       if (this.stepwise) {
         await new Promise<void>((resolve) => {
@@ -236,20 +240,17 @@ export class MemoryClient implements Client {
       if (signal?.aborted) return;
       const final = i === LEVELS.length - 1;
       if (final && this.ending instanceof Error) throw this.ending;
-      yield { header: headerOf(baseline, nodes, final, this.ending === 'converged'), data: map };
+      yield { header: headerOf(asked, nodes, final, this.ending === 'converged'), data: map };
     }
   }
 
-  async *#explain(
-    baseline: BaselineName,
-    signal?: AbortSignal,
-  ): AsyncGenerator<Frame<MapHeader | AssessmentHeader>> {
-    yield* this.#maps(baseline, signal);
+  async *#explain(asked: Asked, signal?: AbortSignal): AsyncGenerator<Frame<MapHeader | AssessmentHeader>> {
+    yield* this.#maps(asked, signal);
     if (signal?.aborted) return;
-    yield this.#assessment(baseline);
+    yield this.#assessment(asked);
   }
 
-  #assessment(baseline: BaselineName): Frame<AssessmentHeader> {
+  #assessment(asked: Asked): Frame<AssessmentHeader> {
     const flags = [
       { id: 'peak-outside', severity: 'alert', text: 'The maximum lies outside the lungs.' },
     ] as const;
@@ -259,25 +260,25 @@ export class MemoryClient implements Client {
       width: SIZE,
       lungs,
       flags: [...flags],
-      result: resultOf(baseline),
+      result: resultOf(asked),
     };
     return { header, data: Float32Array.from({ length: SIZE * SIZE }, (_, i) => (i % SIZE) / SIZE) };
   }
 
   async *#compare(
-    baselines: BaselineName[],
+    { method, baselines }: Pick<Asked, 'method'> & { baselines: Choice<BaselineId>[] },
     signal?: AbortSignal,
   ): AsyncGenerator<Frame<MapHeader | AssessmentHeader | AgreementHeader>> {
     for (const baseline of baselines) {
-      yield* this.#maps(baseline, signal);
+      yield* this.#maps({ method, baseline }, signal);
       if (signal?.aborted) return;
-      yield this.#assessment(baseline);
+      yield this.#assessment({ method, baseline });
     }
     if (signal?.aborted) return;
     const matrix = (value: number): number[][] =>
       baselines.map((_, i) => baselines.map((__, j) => (i === j ? 1 : value)));
     const agreement = {
-      baselines,
+      baselines: baselines.map(({ id }) => id),
       rankCorrelation: matrix(0.64),
       topOverlap: matrix(0.21),
       null: { rankCorrelation: { mean: 0, p95: 0.01 }, topOverlap: { mean: 0.03, p95: 0.04 } },
@@ -302,34 +303,69 @@ function convergenceOf(nodes: number, converged: boolean): Convergence {
   };
 }
 
-function headerOf(baseline: BaselineName, nodes: number, final: boolean, converged: boolean): MapHeader {
-  return {
-    type: 'map',
-    baseline: from(baseline),
+type State = Omit<MapHeader, 'type' | 'baseline' | 'height' | 'width' | 'final' | 'seconds' | 'secondsLeft'>;
+
+function stateOf({ method, baseline }: Asked, nodes: number, converged: boolean): State {
+  const promisesNothing = methods[method.id].sum.startsWith('nothing');
+  const several = baseline !== null && baselineKinds[baseline.id].several;
+  const summary = {
     sum: 2.02,
-    expectedSum: 2,
+    expectedSum: promisesNothing ? null : 2,
     findings: {},
-    spread: null,
-    height: SIZE,
-    width: SIZE,
-    nodes,
-    maxEvaluations: 513,
-    final,
-    seconds: nodes / 50,
-    secondsLeft: final ? 0 : 1,
-    ...convergenceOf(nodes, converged),
+    spread: several ? { runs: 10, share: 0.23 } : null,
+  };
+  // Integrated Gradients stop by themselves; the others do what their parameters set.
+  if (method.id === 'integrated-gradients') {
+    return { ...summary, ...convergenceOf(nodes, converged), nodes, maxEvaluations: 513 };
+  }
+  return {
+    ...summary,
+    fx: null,
+    fb: null,
+    gap: promisesNothing ? null : 0.02,
+    gapRelative: null,
+    gapBound: null,
+    mapChange: null,
+    evaluations: nodes,
+    converged: null,
+    nodes: null,
+    maxEvaluations: 33,
   };
 }
 
-function resultOf(baseline: BaselineName): ExplanationResult {
+function headerOf(asked: Asked, nodes: number, final: boolean, converged: boolean): MapHeader {
+  return {
+    type: 'map',
+    baseline: asked.baseline,
+    height: SIZE,
+    width: SIZE,
+    final,
+    seconds: nodes / 50,
+    secondsLeft: final ? 0 : 1,
+    ...stateOf(asked, nodes, converged),
+  };
+}
+
+function resultOf(asked: Asked): ExplanationResult {
+  const { nodes: _, ...state } = stateOf(asked, 33, true);
+  const method = completeMethod(asked.method, 'logit');
+  const baseline = asked.baseline && completeBaseline(asked.baseline, card.input);
+  const entropy = { entropy: 0.691, greatestEntropy: Math.LN2 };
   return {
     image: { file: 'one.dcm', frame: 0, sopInstanceUid: '1', sha256: '2'.repeat(64) },
     model: { id: card.id, sha256: card.sha256 },
     prediction,
     target: 'PNEUMONIA',
     scalar: 'logit',
-    ...stated,
-    baseline,
+    method: method.id,
+    quadrature: null,
+    parameters: method.parameters,
+    baseline: baseline?.id ?? null,
+    baselineParameters: baseline?.parameters ?? {},
+    baselineFindings: baseline === null ? [] : [baseline.id === 'maximum-entropy' ? entropy : {}],
+    baselineEvaluations: 0,
+    cohort: null,
+    baselineImage: null,
     device: { provider: 'cpu', name: 'Test CPU', threads: 2, runtime: 'test', selfTest: null },
     lungs,
     flags: [],
@@ -337,12 +373,12 @@ function resultOf(baseline: BaselineName): ExplanationResult {
     notes: [],
     seconds: 1,
     app: { version: '0', commit: '0' },
-    ...convergenceOf(33, true),
+    ...state,
   };
 }
 
-/** Serves `/images/ID/frames/N` from memory, in the bytes that hosts send; `broken` images answer as a host refuses. */
-export function serveFrames(broken: readonly string[] = []): () => void {
+/** Serves `/images/ID/frames/N` from memory, in the bytes that hosts send; `broken` images answer as a host refuses, `empty` ones have one value. */
+export function serveFrames(broken: readonly string[] = [], empty: readonly string[] = []): () => void {
   const original = window.fetch.bind(window);
   window.fetch = (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input, location.href);
@@ -356,14 +392,14 @@ export function serveFrames(broken: readonly string[] = []): () => void {
       };
       return Promise.resolve(Response.json(report, { status: 422 }));
     }
-    return Promise.resolve(new Response(frameBytes()));
+    return Promise.resolve(new Response(frameBytes(!empty.includes(image))));
   };
   return () => {
     window.fetch = original;
   };
 }
 
-function frameBytes(): ArrayBuffer {
+function frameBytes(varied: boolean): ArrayBuffer {
   const header: FrameHeader = {
     rows: ROWS,
     columns: COLUMNS,
@@ -385,7 +421,7 @@ function frameBytes(): ArrayBuffer {
   new DataView(bytes).setUint32(0, json.length, true);
   new Uint8Array(bytes, 4).set(json);
   new Uint16Array(bytes, 4 + json.length).set(
-    Uint16Array.from({ length: ROWS * COLUMNS }, (_, i) => ((i % COLUMNS) / COLUMNS) * 4095),
+    Uint16Array.from({ length: ROWS * COLUMNS }, (_, i) => (varied ? ((i % COLUMNS) / COLUMNS) * 4095 : 700)),
   );
   return bytes;
 }

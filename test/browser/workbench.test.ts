@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { render } from 'vitest-browser-svelte';
+import { type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
+import { type Method, methods } from '../../core/attribution/methods.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import App from '../../renderer/App.svelte';
 import { commandGroups } from '../../renderer/lib/commands.ts';
@@ -14,7 +16,7 @@ let restoreFetch: () => void;
 
 beforeEach(async () => {
   await page.viewport(1280, 720);
-  restoreFetch = serveFrames(['broken']);
+  restoreFetch = serveFrames(['broken'], ['empty']);
   client = new MemoryClient();
 });
 
@@ -75,6 +77,16 @@ describe('opening', () => {
     await expect.element(viewport()).toMatchTextContent('W 3000');
   });
 
+  test('an image of one value is told beside its score', async () => {
+    client.images = client.images.map((given, i) => (i === 0 ? { ...given, id: 'empty' } : given));
+    await open();
+    const said = answer().getByText(/one value everywhere/);
+    await expect.element(said).toBeVisible();
+    await userEvent.keyboard('{PageDown}');
+    await expect.element(viewport()).toMatchTextContent('1 / 3');
+    await expect.element(said).not.toBeInTheDocument();
+  });
+
   test('the filter narrows the list', async () => {
     await open();
     const rows = page.getByRole('navigation', { name: 'Studies' }).getByRole('listitem');
@@ -97,7 +109,7 @@ describe('explaining', () => {
     await expect.element(page.getByText('Waiting for the first map')).toBeVisible();
     client.advance();
     await expect.element(answer()).toMatchTextContent('3 of at most 513');
-    await expect.element(image(/overlay of the blurred baseline/)).toBeVisible();
+    await expect.element(image(/overlay of Integrated Gradients, baseline: blurred/)).toBeVisible();
     client.stepwise = false;
     client.advance();
     await expect.element(answer()).toMatchTextContent('Converged');
@@ -111,7 +123,7 @@ describe('explaining', () => {
     await expect.element(baselines).toMatchTextContent('0.64 (≥ 0.50) · 0.21 (≥ 0.30)');
     await expect.element(baselines).toMatchTextContent('0.00 (0.01) · 0.03 (0.04)');
     await expect
-      .element(baselines.getByRole('button', { name: /^white baseline converged steps 33/ }))
+      .element(baselines.getByRole('button', { name: /^White baseline converged steps 33/ }))
       .toBeVisible();
   });
 
@@ -123,13 +135,13 @@ describe('explaining', () => {
     await userEvent.keyboard('o');
     await expect.element(image(/no overlay/)).toBeVisible();
     await userEvent.keyboard('o');
-    await expect.element(image(/overlay of the blurred baseline/)).toBeVisible();
+    await expect.element(image(/overlay of Integrated Gradients, baseline: blurred/)).toBeVisible();
     await userEvent.keyboard('b');
-    await expect.element(image(/overlay of the black baseline/)).toBeVisible();
+    await expect.element(image(/overlay of Integrated Gradients, baseline: black/)).toBeVisible();
     await userEvent.keyboard('{p>}');
     await expect.element(image(/no overlay/)).toBeVisible();
     await userEvent.keyboard('{/p}');
-    await expect.element(image(/overlay of the black baseline/)).toBeVisible();
+    await expect.element(image(/overlay of Integrated Gradients, baseline: black/)).toBeVisible();
   });
 
   test('asked for before the models are checked, it begins when they are', async () => {
@@ -148,7 +160,7 @@ describe('explaining', () => {
     await button('Explain').click();
     await expect.element(page.getByText(/^Unstable/)).toBeVisible();
     await userEvent.keyboard('b');
-    await expect.element(image(/overlay of the black baseline/)).toBeVisible();
+    await expect.element(image(/overlay of Integrated Gradients, baseline: black/)).toBeVisible();
     await expect.element(page.getByRole('region', { name: 'Lung check' })).toMatchTextContent('31 %');
     await expect.element(button('Report')).toBeEnabled();
   });
@@ -183,7 +195,7 @@ describe('explaining', () => {
     await expect.element(answer()).toMatchTextContent('3 of at most 513');
     await userEvent.keyboard('{Escape}');
     await expect.element(page.getByText('Cancelled: partial map')).toBeVisible();
-    await expect.element(image(/overlay of the blurred baseline/)).toBeVisible();
+    await expect.element(image(/overlay of Integrated Gradients, baseline: blurred/)).toBeVisible();
     await expect.element(button('Explain')).toBeEnabled();
     await expect.element(button('Report')).toBeDisabled();
   });
@@ -214,7 +226,7 @@ describe('explaining', () => {
     await expect.element(page.getByText('Not explained yet')).toBeVisible();
     await expect.element(image(/no overlay/)).toBeVisible();
     await userEvent.keyboard('{PageUp}');
-    await expect.element(image(/overlay of the blurred baseline/)).toBeVisible();
+    await expect.element(image(/overlay of Integrated Gradients, baseline: blurred/)).toBeVisible();
     await expect.element(page.getByText(/^Unstable/)).toBeVisible();
   });
 
@@ -228,6 +240,203 @@ describe('explaining', () => {
       .element(page.getByRole('link', { name: 'Download verysecret.pdf' }))
       .toHaveAttribute('href', '/reports/r1');
   });
+});
+
+describe('asking by another method', () => {
+  const explanation = () => page.getByRole('region', { name: 'Explanation' });
+  const sheet = (name: string) => page.getByRole('dialog', { name });
+  const lastRequest = (name: string) => client.requests.findLast((each) => each.name === name)?.request;
+
+  test('every method is listed with a sentence, its promise and its parameters', async () => {
+    await open();
+    await button('More methods').click();
+    const methodSheet = sheet('Methods');
+    const text = methodSheet.element().textContent.replaceAll(/\s+/g, ' ');
+    for (const { name, helps } of Object.values<Method>(methods)) {
+      expect(text).toContain(name);
+      expect(text).toContain(helps);
+    }
+    await methodSheet.getByRole('radio', { name: /^Guided IG/ }).click();
+    await expect.element(methodSheet).toMatchTextContent('Its sum should equal f(image) − f(baseline)');
+    await expect.element(methodSheet).toMatchTextContent('the part of the path that is done');
+    await expect.element(page.getByLabelText('Share moved at a step')).toHaveValue('0.25');
+  });
+
+  test('by keyboard: chosen, explained, and named wherever its map is, without a word of convergence', async () => {
+    await open();
+    await expect.element(answer()).toMatchTextContent('0.930');
+    await userEvent.keyboard('f');
+    // From the usual method, which has the focus, to the last but one before Guided IG.
+    (page.getByRole('radio', { name: /^Blur IG/ }).element() as HTMLElement).focus();
+    await userEvent.keyboard('{ArrowDown}');
+    await userEvent.fill(page.getByLabelText('Steps'), '12');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(sheet('Methods')).not.toBeInTheDocument();
+    await expect.element(explanation()).toMatchTextContent('Steps 12 · Share moved at a step 0.25');
+    client.stepwise = true;
+    await userEvent.keyboard('e');
+    await expect.element(page.getByText('Waiting for the first map')).toBeVisible();
+    client.advance();
+    await expect.element(explanation()).toMatchTextContent('Computing: part of the path');
+    await expect.element(viewport()).toMatchTextContent('Guided IG, baseline: blurred (part of the path)');
+    await userEvent.keyboard('{Escape}');
+    await expect.element(explanation()).toMatchTextContent('Cancelled: part of the path');
+    client.stepwise = false;
+    await userEvent.keyboard('e');
+    await expect.element(explanation()).toMatchTextContent('Done: no stopping criterion 33 of 33');
+    await expect.element(explanation()).toMatchTextContent('Sum of the map +2.020 Should equal +2.000');
+    await expect.element(explanation()).not.toMatchTextContent('Converged');
+    await expect.element(viewport()).toMatchTextContent('PNEUMONIA, Guided IG, baseline: blurred W');
+    expect(lastRequest('review.compare')).toMatchObject({
+      method: { id: 'guided-ig', parameters: { steps: 12 } },
+    });
+  });
+
+  test('what was known of the usual method is there again when it is asked for', async () => {
+    await open();
+    await userEvent.keyboard('e');
+    await expect.element(page.getByText(/^Unstable/)).toBeVisible();
+    await ask(/^Gradient x input/);
+    await expect.element(explanation()).toMatchTextContent('Not explained yet');
+    await expect.element(answer()).toMatchTextContent('0.930');
+    await ask(/^Integrated Gradients The/);
+    await expect.element(explanation()).toMatchTextContent('Converged');
+    await expect.element(page.getByText(/^Unstable/)).toBeVisible();
+  });
+
+  test('a map without signs has one side, and promises no sum', async () => {
+    await open();
+    await ask(/^VarGrad/);
+    await expect
+      .element(explanation())
+      .toMatchTextContent('Of the method Gradient · Samples 25 · Noise 0.15 · Seed 0');
+    await expect.element(explanation()).toMatchTextContent('It takes no baseline');
+    await userEvent.keyboard('e');
+    await expect.element(explanation()).toMatchTextContent('promises no sum');
+    await expect
+      .element(
+        page.getByRole('figure', { name: /^Colour scale: 0 to \+0\.\d+ \(logit per unit of the input\)²$/ }),
+      )
+      .toBeVisible();
+    await expect.element(page.getByRole('combobox', { name: 'Sign' })).toBeDisabled();
+    expect(lastRequest('review.explain')).toMatchObject({ baseline: null });
+    await expect
+      .element(page.getByText('VarGrad takes no baseline: there is nothing to compare.'))
+      .toBeVisible();
+  });
+
+  test('a parameter that does not fit is refused where it stands, with its limits', async () => {
+    await open();
+    await userEvent.keyboard('f');
+    const tolerance = page.getByLabelText('Most gradients');
+    await userEvent.fill(tolerance, '4');
+    await expect.element(sheet('Methods')).toMatchTextContent('Give a whole number from 5 to 8193.');
+    await expect.element(button('Use Integrated Gradients')).toBeDisabled();
+    await button('Defaults').click();
+    await expect.element(tolerance).toHaveValue('513');
+    await expect.element(button('Use Integrated Gradients')).toBeEnabled();
+  });
+
+  test('what needs other images asks for a folder; Escape leaves the folders, not the sheet', async () => {
+    await open();
+    await userEvent.keyboard('f');
+    await sheet('Methods').getByRole('radio', { name: /^IG2/ }).click();
+    await expect
+      .element(sheet('Methods'))
+      .toMatchTextContent('IG2 needs a folder of images to compare with.');
+    await expect.element(button('Use IG2')).toBeDisabled();
+    await button('Choose a folder').click();
+    const folders = sheet('Choose a folder of images to compare with');
+    await expect.element(folders).toMatchTextContent('march');
+    await userEvent.keyboard('{Escape}');
+    await expect.element(folders).not.toBeInTheDocument();
+    await expect.element(sheet('Methods')).toBeVisible();
+    await button('Choose a folder').click();
+    await expect.element(folders).toMatchTextContent('march');
+    await button('Choose').click();
+    await button('Use IG2').click();
+    await userEvent.keyboard('e');
+    await expect.element(explanation()).toMatchTextContent('Done');
+    expect(lastRequest('review.explain')).toMatchObject({
+      method: { id: 'ig2' },
+      cohort: { folder: '/studies' },
+      baseline: null,
+    });
+  });
+
+  test('the chosen baselines are compared, random ones with seed, count and spread; B steps through them', async () => {
+    await open();
+    await expect.element(answer()).toMatchTextContent('0.930');
+    await userEvent.keyboard('{Shift>}f{/Shift}');
+    const baselineSheet = sheet('Baselines');
+    const text = baselineSheet.element().textContent.replaceAll(/\s+/g, ' ');
+    for (const { name, meaning } of Object.values<BaselineKind>(baselineKinds)) {
+      expect(text).toContain(name);
+      expect(text).toContain(meaning);
+    }
+    await baselineSheet.getByRole('checkbox', { name: 'Black' }).click();
+    await baselineSheet.getByRole('checkbox', { name: 'Maximum entropy' }).click();
+    await baselineSheet.getByRole('checkbox', { name: 'Uniform noise' }).click();
+    await userEvent.fill(page.getByLabelText('Seed'), '7');
+    await button('Compare these 5').click();
+    const choices = page.getByRole('radiogroup', { name: 'Baseline' }).getByRole('radio');
+    expect(choices.elements()).toHaveLength(5);
+    await userEvent.keyboard('b');
+    await expect.element(explanation()).toMatchTextContent('Baseline: Seed 7 · Count 10');
+    await userEvent.keyboard('e');
+    await expect.element(page.getByText(/^Unstable/)).toBeVisible();
+    await expect.element(explanation()).toMatchTextContent('10 maps averaged; a single one is 23.0 % away');
+    await userEvent.keyboard('b');
+    await expect
+      .element(explanation())
+      .toMatchTextContent('entropy reached 0.6910 of at most 0.6931 (99.7 %)');
+    expect(lastRequest('review.compare')).toMatchObject({
+      baselines: [
+        { id: 'white' },
+        { id: 'grey' },
+        { id: 'blurred' },
+        { id: 'uniform', parameters: { seed: 7 } },
+        { id: 'maximum-entropy' },
+      ],
+    });
+    await expect
+      .element(page.getByRole('region', { name: 'Baselines' }))
+      .toMatchTextContent('4 Uniform noise');
+    await button('Report').click();
+    await expect.element(page.getByRole('link', { name: 'Download verysecret.pdf' })).toBeVisible();
+    expect(lastRequest('report.create')).toMatchObject({
+      baseline: { id: 'maximum-entropy' },
+      compared: [
+        { id: 'white' },
+        { id: 'grey' },
+        { id: 'blurred' },
+        { id: 'uniform' },
+        { id: 'maximum-entropy' },
+      ],
+    });
+  });
+
+  test('an image of one’s own is one of those that are open, and goes with them', async () => {
+    await open();
+    await userEvent.keyboard('{Shift>}f{/Shift}');
+    await sheet('Baselines').getByRole('checkbox', { name: 'An image of your own' }).click();
+    await expect.element(sheet('Baselines')).toMatchTextContent('needs one of the open images');
+    await page.getByLabelText('The image to compare with').selectOptions(['ct2']);
+    await button('Compare these 5').click();
+    await userEvent.keyboard('{Shift>}e{/Shift}');
+    await expect.element(page.getByText(/^Unstable/)).toBeVisible();
+    expect(lastRequest('review.compare')).toMatchObject({ baselineImage: { image: 'ct2', frame: 0 } });
+    await userEvent.keyboard('{Control>}o{/Control}');
+    await button('Open').last().click();
+    await expect.poll(() => page.getByRole('radio', { name: /own/ }).elements()).toHaveLength(0);
+  });
+
+  async function ask(method: RegExp): Promise<void> {
+    await userEvent.keyboard('f');
+    await sheet('Methods').getByRole('radio', { name: method }).click();
+    await userEvent.keyboard('{Enter}');
+    await expect.element(sheet('Methods')).not.toBeInTheDocument();
+  }
 });
 
 describe('reading', () => {
@@ -334,6 +543,22 @@ describe('the window', () => {
       await expect.element(panel).not.toBeInTheDocument();
       await userEvent.keyboard(key);
       await expect.element(panel).toBeVisible();
+    }
+  });
+
+  test.each([1280, 1100, 960])('no control of the toolbar lies on another at %d pixels', async (width) => {
+    await page.viewport(width, 720);
+    await open();
+    await expect.element(viewport()).toMatchTextContent('W 3000');
+    const toolbar = page.getByRole('toolbar').element();
+    const boxes = [...toolbar.querySelectorAll('button, select, input')].map((control) =>
+      control.getBoundingClientRect(),
+    );
+    const { right } = toolbar.getBoundingClientRect();
+    for (const [i, box] of boxes.entries()) {
+      expect(box.right).toBeLessThanOrEqual(right);
+      const next = boxes[i + 1];
+      if (next && next.top === box.top) expect(next.left).toBeGreaterThanOrEqual(box.right);
     }
   });
 

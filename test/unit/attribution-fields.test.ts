@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import * as v from 'valibot';
 import { type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { fieldsOf, limitsOf, type Field } from '../../core/attribution/fields.ts';
-import { mapScale, type Method, methods, needsOf } from '../../core/attribution/methods.ts';
+import { completeMethod, mapScale, needsOf } from '../../core/attribution/choices.ts';
+import { type Method, type MethodId, methods } from '../../core/attribution/methods.ts';
 
 const everything = [
   ...Object.entries<Method | BaselineKind>(methods),
@@ -64,18 +65,25 @@ test('limits are said in words', () => {
   ]);
 });
 
+const asked = (id: MethodId, parameters = {}) => completeMethod({ id, parameters }, 'logit');
+
 test('a method needs what it is put around needs, too', () => {
-  expect(needsOf('smoothgrad', {})).toEqual([]);
-  expect(needsOf('smoothgrad', { around: { method: 'integrated-gradients' } })).toEqual(['baseline']);
+  expect([...needsOf(asked('smoothgrad'))]).toEqual([]);
+  expect([...needsOf(asked('smoothgrad', { around: { method: 'integrated-gradients' } }))]).toEqual([
+    'baseline',
+  ]);
   const twice = { around: { method: 'smoothgrad', parameters: { around: { method: 'ig2' } } } };
-  expect(needsOf('xrai', twice)).toEqual(['references', 'representation']);
+  expect([...needsOf(asked('xrai', twice))]).toEqual(['references', 'representation']);
 });
 
 test('squares have no sign and a unit of their own, whatever stands around them', () => {
-  expect(mapScale('integrated-gradients', {}, 'logit')).toEqual({ unit: 'logit per pixel', signed: true });
-  expect(mapScale('smoothgrad', {}, 'logit')).toEqual({ unit: 'logit per unit of the input', signed: true });
-  expect(mapScale('xrai', { around: { method: 'vargrad' } }, 'logit')).toEqual({
+  const scale = (id: MethodId, parameters = {}) => mapScale(asked(id, parameters), 'logit');
+  expect(scale('integrated-gradients')).toEqual({ unit: 'logit per pixel', signed: true });
+  expect(scale('smoothgrad')).toEqual({ unit: 'logit per unit of the input', signed: true });
+  expect(scale('xrai', { around: { method: 'vargrad' } })).toEqual({
     unit: '(logit per unit of the input)²',
     signed: false,
   });
+  const squares = { around: { method: 'vargrad', parameters: { around: { method: 'blur-ig' } } } };
+  expect(scale('smoothgrad-squared', squares)).toEqual({ unit: '(logit per pixel)^4', signed: false });
 });

@@ -1,0 +1,70 @@
+/** How a method, a baseline and what came of them are told: the window and the report say the same. */
+import { type BaselineId, type BaselineKind, baselineKinds } from './baseline-kinds.ts';
+import type { Choice } from './choices.ts';
+import { type Stated, stateParameters } from './fields.ts';
+import { type Method, METHOD_IDS, type MethodId, methods } from './methods.ts';
+
+export function methodOf(id: MethodId): Method {
+  return methods[id];
+}
+
+export function baselineKindOf(id: BaselineId): BaselineKind {
+  return baselineKinds[id];
+}
+
+/** A method by the name that stands among parameters. */
+const beneath = (name: string): Method => methodOf(METHOD_IDS.find((id) => id === name) ?? 'gradient');
+
+/** Every parameter, defaults as well, those of a method beneath included. */
+export function statedMethod({ id, parameters }: Choice<MethodId>): readonly Stated[] {
+  return stateParameters(methodOf(id).parameters, parameters, beneath);
+}
+
+export function statedBaseline({ id, parameters }: Choice<BaselineId>): readonly Stated[] {
+  return stateParameters(baselineKindOf(id).parameters, parameters, beneath);
+}
+
+/** "Steps 100 · Seed 0" */
+export function settingsText(stated: readonly Stated[]): string {
+  return stated.map(({ title, value }) => `${title} ${value}`).join(' \u00b7 ');
+}
+
+/** "black", within a sentence. */
+export function baselineName(id: BaselineId): string {
+  const { name } = baselineKindOf(id);
+  return `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+}
+
+/** "Guided IG, baseline: black": what a map is of. */
+export function mapName(method: MethodId, baseline: BaselineId | null): string {
+  const { name } = methodOf(method);
+  return baseline === null ? name : `${name}, baseline: ${baselineName(baseline)}`;
+}
+
+/** What a map's sum should equal, with a true minus. */
+export function sumPromise(id: MethodId): string {
+  return methodOf(id).sum.replace(' - ', ' \u2212 ');
+}
+
+/** What its map does not show, and what none does. */
+export function limitsText(method: MethodId, baseline: BaselineId | null): string {
+  const own =
+    method === 'integrated-gradients' && baseline !== null
+      ? `Integrated Gradients show what changed the score relative to the ${baselineName(baseline)} baseline.`
+      : methodOf(method).limits;
+  return `${own} It does not localise disease.`;
+}
+
+/** What was found on the way, in words for what is known, by its name for the rest. */
+export function findingTexts(findings: Readonly<Record<string, number>>): string[] {
+  const { entropy, greatestEntropy, ...others } = findings;
+  const share =
+    entropy === undefined || greatestEntropy === undefined ? [] : [(100 * entropy) / greatestEntropy];
+  return [
+    ...share.map(
+      (percent) =>
+        `entropy reached ${(entropy ?? 0).toFixed(4)} of at most ${(greatestEntropy ?? 0).toFixed(4)} (${percent.toFixed(1)}\u00a0%)`,
+    ),
+    ...Object.entries(others).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`),
+  ];
+}
