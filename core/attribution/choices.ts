@@ -85,6 +85,8 @@ export function criterionOf(choice: Choice<MethodId>): v.InferOutput<typeof Crit
 /** What the map's values are, summed over the channels of a pixel. */
 export interface MapScale {
   unit: string;
+  /** What the score would answer to, and not a share of it. */
+  slope: boolean;
   /** Whether they tell for from against. */
   signed: boolean;
 }
@@ -97,6 +99,7 @@ export function mapScale(choice: Choice<MethodId>, scalar: string): MapScale {
   const unit = slope ? `${scalar} per unit of the input` : `${scalar} per pixel`;
   return {
     unit: squares === 0 ? unit : `(${unit})${squares === 1 ? '\u00b2' : `^${2 ** squares}`}`,
+    slope,
     signed: squares === 0,
   };
 }

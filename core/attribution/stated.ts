@@ -48,11 +48,10 @@ export function sumPromise(id: MethodId): string {
 
 /** What its map does not show, and what none does. */
 export function limitsText(method: MethodId, baseline: BaselineId | null): string {
-  const own =
-    method === 'integrated-gradients' && baseline !== null
-      ? `Integrated Gradients show what changed the score relative to the ${baselineName(baseline)} baseline.`
-      : methodOf(method).limits;
-  return `${own} It does not localise disease.`;
+  if (method === 'integrated-gradients' && baseline !== null) {
+    return `Integrated Gradients show what changed the score relative to the ${baselineName(baseline)} baseline; they do not localise disease.`;
+  }
+  return `${methodOf(method).limits} It does not localise disease.`;
 }
 
 /** What was found on the way, in words for what is known, by its name for the rest. */

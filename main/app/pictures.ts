@@ -1,5 +1,7 @@
 /** Pictures as PNG: the grayscale chain and the blend rule of core/imaging, encoded. */
 import { encode } from 'fast-png';
+import { mapScale } from '../../core/attribution/choices.ts';
+import type { ExplanationResult } from '../../core/contract/result.ts';
 import {
   DEFAULT_TOP_SHARE,
   type OverlayStyle,
@@ -16,6 +18,8 @@ export interface Overlay {
   map: Float32Array;
   height: number;
   width: number;
+  /** Whether its values tell for from against. */
+  signed: boolean;
 }
 
 /** An opaque picture, 8 bits a channel: [rows, columns, 3]. */
@@ -37,6 +41,11 @@ export function thumbnailPng({ frame, grayscale }: DecodedFrame, height: number)
   return encode({ width: columns, height: rows, data: grey, channels: 1, depth: 8 });
 }
 
+/** Whether the values of a result's map tell for from against. */
+export function hasSigns({ method, parameters, scalar }: ExplanationResult): boolean {
+  return mapScale({ id: method, parameters }, scalar).signed;
+}
+
 /** The frame with the map over it, shrunk so that neither side exceeds `most`. */
 export function overlayPicture(
   { frame, grayscale }: DecodedFrame,
@@ -49,7 +58,7 @@ export function overlayPicture(
   });
   const style: OverlayStyle = {
     ...overlayLevels([overlay.map], DEFAULT_TOP_SHARE),
-    sign: 'all',
+    sign: overlay.signed ? 'all' : 'absolute',
     opacity: OPACITY,
   };
   const rgba = renderPicture({

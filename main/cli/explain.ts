@@ -15,7 +15,7 @@ import { writeNpy } from '../../core/imaging/npy.ts';
 import type { Explanation, ExplanationRequest } from '../app/analysis.ts';
 import type { FrameOf } from '../app/images.ts';
 import type { LibraryImage } from '../app/library.ts';
-import { overlayPicture, pngOf } from '../app/pictures.ts';
+import { hasSigns, overlayPicture, pngOf } from '../app/pictures.ts';
 import { reportData } from '../app/report.ts';
 import { checkWritable, type FileToWrite, writeFilesAtomically } from '../app/write-files.ts';
 import { writeReport } from '../report/image-report.ts';
@@ -211,7 +211,10 @@ async function filesOf(
   const report = await writeReport(await reportData(analysis, models, request, false));
   return [
     { name: 'map.npy', bytes: writeNpy({ type: 'float32', shape: [height, width], data: map }) },
-    { name: 'overlay.png', bytes: pngOf(overlayPicture(decoded, { map, height, width }, OVERLAY_MOST)) },
+    {
+      name: 'overlay.png',
+      bytes: pngOf(overlayPicture(decoded, { map, height, width, signed: hasSigns(result) }, OVERLAY_MOST)),
+    },
     { name: 'report.pdf', bytes: report.bytes },
     { name: 'result.json', bytes: `${JSON.stringify(result, null, 2)}\n` },
   ];

@@ -1,4 +1,5 @@
 /** The summary of one run over a folder. */
+import { mapName } from '../../core/attribution/stated.ts';
 import type { ExplanationResult } from '../../core/contract/result.ts';
 import {
   columns,
@@ -27,7 +28,6 @@ import type { AuditSummaryData, WrittenDocument } from './report-data.ts';
 import { section } from './section.ts';
 import { color, size } from './theme.ts';
 import {
-  baselineName,
   deviceText,
   lungCheckLimits,
   lungMaskLimits,
@@ -175,7 +175,10 @@ function whatWasRun(data: AuditSummaryData): Fact[] {
             label: 'Explained',
             value: `${distinct(results, (result) => result.target)}; ${distinct(results, (result) => scalarName(result.scalar, card))}`,
           },
-          { label: 'Baseline', value: distinct(results, baselineName) },
+          {
+            label: 'Method',
+            value: distinct(results, ({ method, baseline }) => mapName(method, baseline)),
+          },
           {
             label: 'Parameters',
             value: distinct(results, parametersText),

@@ -1,5 +1,6 @@
 /** Pictures on paper: an image with what must stand around it, and the colour bar of its overlay. */
-import { colorAt, divergingColors } from '../../core/imaging/colormap.ts';
+import { colorsOf, type OverlayStyle } from '../../core/imaging/blend.ts';
+import { colorAt } from '../../core/imaging/colormap.ts';
 import { sides, type Orientation } from '../../core/imaging/orientation.ts';
 import type { Block } from './block.ts';
 import type { Segment } from './contour.ts';
@@ -87,20 +88,25 @@ function drawFigure(
 }
 
 /**
- * The colours of a signed overlay over their values.
- * @param range |value| at which the colour saturates
+ * The colours of an overlay over their values.
  * @param unit what the numbers are
  */
-export function colorBar(paper: Paper, range: number, unit: string): Block {
+export function colorBar(paper: Paper, { range, sign }: OverlayStyle, unit: string): Block {
+  const oneSided = sign === 'absolute';
   const barHeight = 7;
   const labelStyle = { size: size.tiny, color: color.ink } as const;
   const unitStyle = { size: size.tiny, color: color.soft, align: 'center' } as const;
-  const ends = [`\u2212${significant(range, 2)} or less`, `${signed(range, 2)} or more`] as const;
+  const middle = oneSided ? significant(range / 2, 2) : '0';
+  const ends = oneSided
+    ? (['0', `${significant(range, 2)} or more`] as const)
+    : ([`\u2212${significant(range, 2)} or less`, `${signed(range, 2)} or more`] as const);
+  const quarter = (at: 1 | 3): string =>
+    oneSided ? significant((range * at) / 4, 2) : signed(((at - 2) * range) / 2, 2);
   const ticks = [
     { at: 0, label: ends[0] },
-    { at: 0.25, label: signed(-range / 2, 2) },
-    { at: 0.5, label: '0' },
-    { at: 0.75, label: signed(range / 2, 2) },
+    { at: 0.25, label: quarter(1) },
+    { at: 0.5, label: middle },
+    { at: 0.75, label: quarter(3) },
     { at: 1, label: ends[1] },
   ];
   const caption = (width: number): ReturnType<typeof paper.typesetter.set> =>
@@ -110,14 +116,16 @@ export function colorBar(paper: Paper, range: number, unit: string): Block {
     measure: (width) => barHeight + 2 + numbersHeight + caption(width).height,
     draw: (x, y, width) => {
       const height = barHeight + 2 + numbersHeight + caption(width).height;
-      const alt = `Colour bar from ${ends[0]} (blue) over 0 (grey) to ${ends[1]} (orange). ${unit}`;
+      const alt = oneSided
+        ? `Colour bar from 0 (dark violet) to ${ends[1]} (pale yellow). ${unit}`
+        : `Colour bar from ${ends[0]} (blue) over 0 (grey) to ${ends[1]} (orange). ${unit}`;
       paper.mark(
         'Figure',
         () => {
           const { pdf } = paper;
           const steps = 128;
           for (let i = 0; i < steps; i++) {
-            const [red, green, blue] = colorAt(divergingColors, i / (steps - 1));
+            const [red, green, blue] = colorAt(colorsOf(sign), i / (steps - 1));
             // Each strip reaches under the next one, so that no white hairlines show between them.
             const stripWidth = Math.min((2 * width) / steps, width - (i * width) / steps);
             pdf

@@ -1,5 +1,5 @@
 /** The first page: whose image, what the model says of it, and where its score came from. */
-import { methods } from '../../core/attribution/methods.ts';
+import { mapName, methodOf } from '../../core/attribution/stated.ts';
 import { isInverted } from '../../core/imaging/grayscale.ts';
 import { DEFAULT_TOP_SHARE } from '../../core/imaging/blend.ts';
 import { columns, heading, note, panel, panels, paragraph, space, stack, text, type Block } from './block.ts';
@@ -7,10 +7,10 @@ import { colorBar, figure, scaleBar } from './figure.ts';
 import { fixed, percent, significant, signed, stated, timestamp } from './numbers.ts';
 import type { Paper } from './paper.ts';
 import { nameHan, type Identity } from './patient.ts';
-import { atMost, greyPng, overlayPng, printedLevels } from './pictures.ts';
+import { atMost, greyPng, overlayPng, printedStyle } from './pictures.ts';
 import type { ReportData } from './report-data.ts';
 import { color, size } from './theme.ts';
-import { baselineName, criterion, methodLimits, noticeOf } from './words.ts';
+import { criterion, mapMeaning, methodLimits, noticeOf, scaleOf } from './words.ts';
 
 /** More pixels than this on the longer side cannot be told apart at the printed size (8.5 cm at 350 dpi). */
 const printedPixels = 1200;
@@ -25,9 +25,13 @@ export function writeFirstPage(paper: Paper, data: ReportData, who: Identity): v
       {
         share: 2,
         block: stack([
-          note(paper, `Pathlight ${data.result.app.version} \u00b7 Integrated Gradients report`, {
-            align: 'right',
-          }),
+          note(
+            paper,
+            `Pathlight ${data.result.app.version} \u00b7 ${methodOf(data.result.method).name}: report`,
+            {
+              align: 'right',
+            },
+          ),
           note(paper, timestamp(data.createdAt), { align: 'right' }),
         ]),
       },
@@ -186,18 +190,20 @@ function convergence(paper: Paper, data: ReportData): Block {
     result.expectedSum === null
       ? 'no sum is promised'
       : `sum ${signed(result.sum, 3)}, which should be ${signed(result.expectedSum, 3)}`;
-  const quality = result.converged === null ? sum : `${gap}; ${change}`;
+  const quality = result.converged === null ? `${sum}; no stopping criterion` : `${gap}; ${change}`;
   const figures = `${quality}; ${result.evaluations} gradient evaluations.`;
   const title = { size: 14, weight: 'semibold' } as const;
   const state =
     result.converged === null
-      ? paragraph(paper, methods[result.method].name, title)
+      ? paragraph(paper, methodOf(result.method).name, title)
       : result.converged
         ? paragraph(paper, 'Map converged', title)
         : paragraph(paper, 'NOT CONVERGED', { ...title, color: color.red });
   return stack(
     [
-      note(paper, `Attribution of ${result.target}, ${baselineName(result)}`, { size: size.tiny }),
+      note(paper, `Attribution of ${result.target}: ${mapName(result.method, result.baseline)}`, {
+        size: size.tiny,
+      }),
       state,
       ...(result.converged !== false
         ? []
@@ -225,7 +231,9 @@ function images(paper: Paper, data: ReportData): Block {
   const { entry, card, result } = data;
   const image = atMost({ values: data.display, rows: entry.rows, columns: entry.columns }, printedPixels);
   const map = { values: data.map, rows: card.input.height, columns: card.input.width };
-  const levels = printedLevels([data.map]);
+  const scale = scaleOf(result);
+  const style = printedStyle([data.map], scale);
+  const { signed: hasSigns } = scale;
   const { spacing, orientation } = entry;
   const aspect = (entry.columns * (spacing?.column ?? 1)) / (entry.rows * (spacing?.row ?? 1));
   const frame = entry.frames > 1 ? `, frame ${result.image.frame + 1} of ${entry.frames}` : '';
@@ -262,18 +270,14 @@ function images(paper: Paper, data: ReportData): Block {
             heading(paper, `Attribution of ${result.target} over the image`, 'H3'),
             figure(paper, {
               ...shown,
-              png: overlayPng(image, map, levels),
-              alt: `The attribution map over the radiograph: blue lowered, orange raised the ${result.scalar} of ${result.target}.`,
+              png: overlayPng(image, map, style),
+              alt: `The attribution map over the radiograph. ${mapMeaning(result, card)}`,
             }),
             space(1),
-            colorBar(
-              paper,
-              levels.range,
-              `Contribution to the ${result.scalar} of ${result.target}, per pixel of the model\u2019s ${card.input.width} \u00d7 ${card.input.height} input. Blue lowered it, orange raised it.`,
-            ),
+            colorBar(paper, style, mapMeaning(result, card)),
             note(
               paper,
-              `Colour saturates at the 99.5th percentile of |contribution|. The strongest ${percent(DEFAULT_TOP_SHARE, 0)} of pixels are shown fully, weaker ones fade out.`,
+              `Colour saturates at the 99.5th percentile of ${hasSigns ? '|contribution|' : 'the values'}. The strongest ${percent(DEFAULT_TOP_SHARE, 0)} of pixels are shown fully, weaker ones fade out.`,
             ),
           ],
           2,

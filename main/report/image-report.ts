@@ -1,4 +1,5 @@
 /** The report of one explained image. */
+import { mapName, methodOf } from '../../core/attribution/stated.ts';
 import { columns, facts, stack, text, type Block, type Fact } from './block.ts';
 import { writeAttribution } from './attribution-section.ts';
 import { writeBaselines } from './baselines-section.ts';
@@ -12,28 +13,21 @@ import { identity, type Identity } from './patient.ts';
 import type { ReportData, WrittenDocument } from './report-data.ts';
 import { section } from './section.ts';
 import { color, size } from './theme.ts';
-import {
-  baselineName,
-  deviceText,
-  missingCharacters,
-  noticeOf,
-  parametersText,
-  selfTestText,
-} from './words.ts';
+import { deviceText, missingCharacters, noticeOf, parametersText, selfTestText } from './words.ts';
 
 /** @returns the PDF; the same data give the same bytes */
 export async function writeReport(data: ReportData): Promise<WrittenDocument> {
   const who = identity(data.entry, data.maskPatient);
   const paper = new Paper({
     title: 'Pathlight report: what moved the score',
-    subject: `Integrated Gradients of the model ${data.card.id}`,
+    subject: `${methodOf(data.result.method).name} of the model ${data.card.id}`,
     createdAt: data.createdAt,
     app: data.result.app,
     running: {
       left: data.maskPatient
         ? 'Patient masked'
         : `${who.names.join('  ')} \u00b7 ID ${who.id} \u00b7 study of ${who.studyDate}`,
-      right: `${data.result.target}, ${baselineName(data.result)}`,
+      right: `${data.result.target}: ${mapName(data.result.method, data.result.baseline)}`,
     },
     notice: noticeOf(data.card),
   });

@@ -5,11 +5,11 @@ import { contour } from './contour.ts';
 import { figure } from './figure.ts';
 import { fixed, percent } from './numbers.ts';
 import type { Paper } from './paper.ts';
-import { overlayPng, printedLevels } from './pictures.ts';
+import { overlayPng, printedStyle } from './pictures.ts';
 import type { ReportData } from './report-data.ts';
 import { section } from './section.ts';
 import { color, size } from './theme.ts';
-import { lungCheckLimits, lungMaskLimits } from './words.ts';
+import { lungCheckLimits, lungMaskLimits, scaleOf } from './words.ts';
 
 export function writeLungCheck(paper: Paper, data: ReportData): void {
   const { lungs: check } = data.result;
@@ -21,7 +21,7 @@ export function writeLungCheck(paper: Paper, data: ReportData): void {
   const overlay = overlayPng(
     { values: data.modelImage, rows, columns: width },
     { values: data.map, rows, columns: width },
-    printedLevels([data.map]),
+    printedStyle([data.map], scaleOf(data.result)),
   );
   const image = figure(paper, {
     png: overlay,

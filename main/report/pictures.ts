@@ -4,9 +4,10 @@ import {
   DEFAULT_TOP_SHARE,
   overlayLevels,
   renderPicture,
-  type OverlayLevels,
+  type OverlayStyle,
 } from '../../core/imaging/blend.ts';
 import { resizeTriangle } from '../../core/imaging/resample.ts';
+import type { MapScale } from '../../core/attribution/choices.ts';
 import type { RgbImage } from './report-data.ts';
 
 /** Row-major values with their size. */
@@ -16,10 +17,18 @@ export interface Raster {
   columns: number;
 }
 
-export const overlayOpacity = 0.85;
+const overlayOpacity = 0.85;
 
-export function printedLevels(maps: readonly Float32Array[]): OverlayLevels {
-  return overlayLevels(maps, DEFAULT_TOP_SHARE);
+/** How maps of one scale lie over the image: those without signs from one side. */
+export function printedStyle(
+  maps: readonly Float32Array[],
+  { signed }: Pick<MapScale, 'signed'>,
+): OverlayStyle {
+  return {
+    ...overlayLevels(maps, DEFAULT_TOP_SHARE),
+    sign: signed ? 'all' : 'absolute',
+    opacity: overlayOpacity,
+  };
 }
 
 /** Shrinks an image whose longer side exceeds `limit` pixels: more than print resolves. */
@@ -38,7 +47,7 @@ export function greyPng({ values, rows, columns }: Raster): Uint8Array {
 }
 
 /** The map over the image, flattened: opaque, at the image's resolution. */
-export function overlayPng(image: Raster, map: Raster, levels: OverlayLevels): Uint8Array {
+export function overlayPng(image: Raster, map: Raster, style: OverlayStyle): Uint8Array {
   const rgba = renderPicture({
     display: image.values,
     rows: image.rows,
@@ -47,7 +56,7 @@ export function overlayPng(image: Raster, map: Raster, levels: OverlayLevels): U
       map: map.values,
       rows: map.rows,
       columns: map.columns,
-      style: { ...levels, sign: 'all', opacity: overlayOpacity },
+      style,
     },
   });
   const rgb = new Uint8Array(image.rows * image.columns * 3);

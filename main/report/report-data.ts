@@ -2,7 +2,7 @@
 import type { ImageEntry, RefusedFile } from '../../core/contract/library.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
-import type { Convergence, ExplanationResult } from '../../core/contract/result.ts';
+import type { Convergence, ExplanationResult, MapSummary } from '../../core/contract/result.ts';
 import type { GrayscaleAttributes, Voi } from '../../core/imaging/frame.ts';
 import type { Agreement } from '../../core/metrics/agreement.ts';
 
@@ -13,7 +13,7 @@ export interface ReportBaseline {
   map: Float32Array;
   /** [height * width] the baseline as display values, 0 black to 1 white. */
   image: Float32Array;
-  convergence: Convergence;
+  convergence: Convergence & Pick<MapSummary, 'sum' | 'expectedSum' | 'spread'>;
 }
 
 /** One explained image. `height` and `width` below are those of `card.input`. */

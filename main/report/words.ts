@@ -1,9 +1,16 @@
 /** The sentences that both documents must say the same way. */
 import type { DeviceInfo, SelfTest } from '../../core/contract/device.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
-import { baselineKinds } from '../../core/attribution/baseline-kinds.ts';
-import { criterionOf, type Parameters } from '../../core/attribution/choices.ts';
-import { methods } from '../../core/attribution/methods.ts';
+import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
+import { criterionOf, mapScale, type MapScale } from '../../core/attribution/choices.ts';
+import {
+  baselineKindOf,
+  baselineName,
+  limitsText,
+  settingsText,
+  statedBaseline,
+  statedMethod,
+} from '../../core/attribution/stated.ts';
 import type { ExplanationResult } from '../../core/contract/result.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import { percent, significant } from './numbers.ts';
@@ -16,56 +23,53 @@ export function noticeOf(card: ModelCard): string {
   return `${demonstration ? 'Demonstration model \u2013 not for clinical use' : 'Not for clinical use'}. ${notADevice}`;
 }
 
-/** "blurred baseline" */
-export function baselineName({ baseline }: Pick<ExplanationResult, 'baseline'>): string {
-  return baseline === null ? 'no baseline' : `${baseline} baseline`;
+/** What of a result says how its map was made. */
+export type Made = Pick<ExplanationResult, 'method' | 'parameters' | 'baseline' | 'baselineParameters'>;
+
+export function methodLimits({ method, baseline }: Pick<Made, 'method' | 'baseline'>): string {
+  return limitsText(method, baseline);
 }
 
-export function methodLimits({ method, baseline }: Pick<ExplanationResult, 'method' | 'baseline'>): string {
-  if (method === 'integrated-gradients') {
-    return `Integrated Gradients show what changed the score relative to the ${baseline ?? 'chosen'} baseline; they do not localise disease.`;
-  }
-  const from = baseline === null ? '' : ` from the ${baseline} baseline`;
-  return `${methods[method].name}${from}: the map does not localise disease. Its sum should equal: ${methods[method].sum}.`;
+export function scaleOf({ method, parameters, scalar }: Made & { scalar: Scalar }): MapScale {
+  return mapScale({ id: method, parameters }, scalar);
+}
+
+/** What the colours of a map stand for. */
+export function mapMeaning(result: ExplanationResult, { input }: ModelCard): string {
+  const { unit, slope, signed } = scaleOf(result);
+  const of = `the ${result.scalar} of ${result.target}`;
+  const where = `of the model\u2019s ${input.width} \u00d7 ${input.height} input`;
+  if (!signed)
+    return `Without sign, in ${unit}, at each pixel ${where}: how much, not whether for or against ${of}.`;
+  return slope
+    ? `Slope of ${of}, per unit of the input, at each pixel ${where}. Blue: a higher value lowers it; orange: raises it.`
+    : `Contribution to ${of}, per pixel ${where}. Blue lowered it, orange raised it.`;
 }
 
 /** What the integral stops at, where there is one. */
-export function criterion({ method, parameters }: Pick<ExplanationResult, 'method' | 'parameters'>): {
+export function criterion({ method, parameters }: Made): {
   gapTolerance: number | null;
   mapTolerance: number | null;
 } {
   return criterionOf({ id: method, parameters }) ?? { gapTolerance: null, mapTolerance: null };
 }
 
-export function parametersText({
-  method,
-  parameters,
-  baselineParameters,
-}: Pick<ExplanationResult, 'method' | 'parameters' | 'baselineParameters'>): string {
-  const stops = method === 'integrated-gradients' ? criterionOf({ id: method, parameters }) : null;
-  const own =
-    stops === null
-      ? listed(parameters)
-      : [
-          `gap tolerance ${percent(stops.gapTolerance)}`,
-          `map tolerance ${percent(stops.mapTolerance)}`,
-          `at most ${stops.maxEvaluations} evaluations`,
-        ];
-  const { sigma, ...further } = baselineParameters;
-  const start = [
-    ...(typeof sigma === 'number' ? [`blur \u03c3 ${sigma} input pixels`] : []),
-    ...listed(further).map((each) => `baseline ${each}`),
-  ];
-  return [...own, ...start].join(', ') || 'none';
+/** Every parameter of the method, seeds among them. */
+export function methodParameters({ method, parameters }: Made): string {
+  return settingsText(statedMethod({ id: method, parameters })) || 'none';
 }
 
-/** "steps 100, around.method gradient" */
-function listed(parameters: Parameters, within = ''): string[] {
-  return Object.entries(parameters).flatMap(([name, value]) =>
-    typeof value === 'object' && value !== null
-      ? listed({ ...value }, `${within}${name}.`)
-      : [`${within}${name} ${String(value)}`],
-  );
+/** Every parameter of the baseline; empty where there is none. */
+export function baselineSettings({ baseline, baselineParameters }: Made): string {
+  return baseline === null
+    ? ''
+    : settingsText(statedBaseline({ id: baseline, parameters: baselineParameters }));
+}
+
+/** Of method and baseline. */
+export function parametersText(made: Made): string {
+  const own = baselineSettings(made);
+  return `${methodParameters(made)}${own === '' ? '' : `; baseline: ${own}`}`;
 }
 
 export const lungCheckLimits =
@@ -87,28 +91,19 @@ export function scalarName(scalar: Scalar, card: ModelCard): string {
   return names[scalar];
 }
 
-export function baselineDefinition({
-  baseline,
-  baselineParameters,
-}: Pick<ExplanationResult, 'baseline' | 'baselineParameters'>): string {
+export function baselineDefinition(made: Made): string {
+  const { baseline } = made;
+  if (baseline === null) return 'none: the method takes none';
   const through = 'carried through the same preprocessing as the image';
-  switch (baseline) {
-    case null:
-      return 'none: the method needs none';
-    case 'black':
-      return `${baseline}: display value 0 at every pixel, ${through}`;
-    case 'white':
-      return `${baseline}: display value 1 at every pixel, ${through}`;
-    case 'grey':
-      return `${baseline}: display value 0.5 at every pixel, ${through}`;
-    case 'blurred': {
-      const { sigma } = baselineParameters;
-      const width = typeof sigma === 'number' ? `${sigma} input pixels` : 'a width not stated';
-      return `${baseline}: the model\u2019s input blurred by a Gaussian of \u03c3 = ${width}`;
-    }
-    default:
-      return `${baseline}: ${baselineKinds[baseline].meaning}`;
-  }
+  const { sigma } = made.baselineParameters;
+  const width = typeof sigma === 'number' ? `${sigma} input pixels` : 'a width not stated';
+  const definitions: Partial<Record<BaselineId, string>> = {
+    black: `display value 0 at every pixel, ${through}`,
+    white: `display value 1 at every pixel, ${through}`,
+    grey: `display value 0.5 at every pixel, ${through}`,
+    blurred: `the model\u2019s input blurred by a Gaussian of \u03c3 = ${width}`,
+  };
+  return `${baselineName(baseline)}: ${definitions[baseline] ?? baselineKindOf(baseline).meaning}`;
 }
 
 /** @param missing code points as U+XXXX */

@@ -1,5 +1,8 @@
 /** The report of one image, read back by a reader that is not ours. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { BASELINE_IDS, type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
+import { completeMethod } from '../../core/attribution/choices.ts';
+import type { ExplanationResult } from '../../core/contract/result.ts';
 import type { DeviceInfo } from '../../core/contract/device.ts';
 import { writeReport } from '../../main/report/image-report.ts';
 import type { ReportData, WrittenDocument } from '../../main/report/report-data.ts';
@@ -68,7 +71,7 @@ describe.skipIf(!poppler)('the full report', () => {
 
   it('prints every baseline, and the agreement beside that of random maps', () => {
     for (const { baseline, convergence: reached } of data.baselines) {
-      expect(text).toContain(baseline);
+      expect(text).toContain(baselineKinds[baseline].name);
       expect(text).toContain((reached.fb ?? 0).toPrecision(3).replace('-', '\u2212'));
     }
     for (const value of data.agreement?.rankCorrelation.flat() ?? []) {
@@ -334,5 +337,121 @@ describe.skipIf(!poppler)('a masked report', () => {
     }
     expect(text).toContain('Patient masked');
     expect(text).toContain('Text burned into the image is not');
+  });
+});
+
+describe.skipIf(!poppler)('by other methods', () => {
+  const usual = reportData();
+  /** Lines of a wrapped paragraph as one. */
+  const lineless = (text: string): string => text.replaceAll(/\s+/g, ' ');
+  const textBy = async (
+    result: Partial<ExplanationResult>,
+    rest: Partial<ReportData> = {},
+  ): Promise<string> =>
+    lineless(
+      textOf(
+        (await writeReport(reportData({ ...rest, result: explanation({ quadrature: null, ...result }) })))
+          .bytes,
+      ),
+    );
+  const withoutCriterion = {
+    fx: null,
+    fb: null,
+    gapRelative: null,
+    gapBound: null,
+    mapChange: null,
+    converged: null,
+  };
+
+  it('names the method, every parameter with its default, the seed, and what the sum should be', async () => {
+    const { map } = usual;
+    const sum = map.reduce((total, value) => total + value, 0);
+    const text = await textBy({
+      ...withoutCriterion,
+      method: 'guided-ig',
+      parameters: completeMethod({ id: 'guided-ig', parameters: { steps: 50 } }, 'logit').parameters,
+      baseline: 'uniform',
+      baselineParameters: { seed: 7, count: 10 },
+      baselineFindings: Array.from({ length: 10 }, () => ({})),
+      evaluations: 510,
+      maxEvaluations: 510,
+      gap: 0.005,
+      spread: { runs: 10, share: 0.234 },
+    });
+    for (const said of [
+      'Guided IG: report',
+      'Steps 50 \u00b7 Share moved at a step 0.25 \u00b7 Furthest from the straight path 0.02 \u00b7 Rule of the sum trapezoid',
+      'Seed 7 \u00b7 Count 10',
+      'the first of 10',
+      '10 maps averaged; a single one is 23.4 % away from their mean',
+      '510 of 510',
+      `Sum of the map +${sum.toPrecision(4)}`,
+      'Should equal +1.800 (logit): f(image) \u2212 f(baseline)',
+      'no stopping criterion',
+      'The path follows the model that it explains',
+      'It does not localise disease.',
+    ]) {
+      expect(text).toContain(said);
+    }
+    expect(text).not.toMatch(/Map converged|Completeness gap/);
+  });
+
+  it('says of a map without signs that it has none, and promises no sum', async () => {
+    const text = await textBy(
+      {
+        ...withoutCriterion,
+        method: 'vargrad',
+        parameters: completeMethod({ id: 'vargrad', parameters: {} }, 'logit').parameters,
+        baseline: null,
+        baselineParameters: {},
+        baselineFindings: [],
+        expectedSum: null,
+        gap: null,
+        spread: null,
+      },
+      { baselineImage: null, baselines: [], agreement: null },
+    );
+    for (const said of [
+      'VarGrad',
+      'Of the method Gradient \u00b7 Samples 25 \u00b7 Noise 0.15 \u00b7 Seed 0',
+      'none: the method takes none',
+      'no sum is promised (nothing: a variance is no share of the score)',
+      'without sign, channels summed',
+      'Without sign, in (logit per unit of the input)\u00b2',
+      'Shows unsteadiness, not evidence.',
+    ]) {
+      expect(text).toContain(said);
+    }
+    expect(text).not.toMatch(/Blue lowered|Other baselines/);
+  });
+
+  it('states the entropy that a baseline reached, and the cohort that it was compared with', async () => {
+    const text = await textBy({
+      baseline: 'maximum-entropy',
+      baselineParameters: { steps: 100, rate: 0.01 },
+      baselineFindings: [{ entropy: 0.6912, greatestEntropy: Math.LN2 }],
+      baselineEvaluations: 100,
+      cohort: { images: ['a'.repeat(64), 'b'.repeat(64)], unreadable: 0, sameClass: 0, beyond: 0 },
+    });
+    expect(text).toContain('entropy reached 0.6912 of at most 0.6931 (99.7 %)');
+    expect(text).toContain('Baseline gradients 100');
+    expect(text).toContain('Compared with 2 images');
+  });
+
+  it('sets any number of baselines in rows, their matrices numbered', async () => {
+    const [one] = usual.baselines;
+    if (one === undefined) throw new Error('No baselines');
+    const baselines = BASELINE_IDS.map((baseline) => ({ ...one, baseline }));
+    const matrix = baselines.map((_, i) => baselines.map((__, j) => (i === j ? 1 : 0.5)));
+    const agreement = usual.agreement && {
+      ...usual.agreement,
+      baselines: [...BASELINE_IDS],
+      rankCorrelation: matrix,
+      topOverlap: matrix,
+    };
+    const text = await textBy({ quadrature: 'nested-trapezoid' }, { baselines, agreement });
+    for (const [i, { name }] of Object.values<BaselineKind>(baselineKinds).entries()) {
+      expect(text).toContain(`${i + 1} ${name}`);
+    }
   });
 });

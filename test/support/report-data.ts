@@ -145,7 +145,12 @@ export function reportData(overrides: Partial<ReportData> = {}): ReportData {
     baseline,
     map: baseline === 'blurred' ? map : attribution(height, width, seed, 1.388 - fb),
     image,
-    convergence: convergence(1.388, fb, 0.0031, converged),
+    convergence: {
+      ...convergence(1.388, fb, 0.0031, converged),
+      sum: 1.388 - fb + 0.0031,
+      expectedSum: 1.388 - fb,
+      spread: null,
+    },
   });
   const blurred = modelImage.map((value) => 0.45 + 0.3 * (value - 0.45));
   return {

@@ -78,12 +78,17 @@ test('a method needs what it is put around needs, too', () => {
 
 test('squares have no sign and a unit of their own, whatever stands around them', () => {
   const scale = (id: MethodId, parameters = {}) => mapScale(asked(id, parameters), 'logit');
-  expect(scale('integrated-gradients')).toEqual({ unit: 'logit per pixel', signed: true });
-  expect(scale('smoothgrad')).toEqual({ unit: 'logit per unit of the input', signed: true });
+  expect(scale('integrated-gradients')).toEqual({ unit: 'logit per pixel', slope: false, signed: true });
+  expect(scale('smoothgrad')).toEqual({ unit: 'logit per unit of the input', slope: true, signed: true });
   expect(scale('xrai', { around: { method: 'vargrad' } })).toEqual({
     unit: '(logit per unit of the input)²',
+    slope: true,
     signed: false,
   });
   const squares = { around: { method: 'vargrad', parameters: { around: { method: 'blur-ig' } } } };
-  expect(scale('smoothgrad-squared', squares)).toEqual({ unit: '(logit per pixel)^4', signed: false });
+  expect(scale('smoothgrad-squared', squares)).toEqual({
+    unit: '(logit per pixel)^4',
+    slope: false,
+    signed: false,
+  });
 });
