@@ -128,7 +128,7 @@ export interface Stated {
 }
 
 /**
- * Every parameter with its value, defaults filled in, as text; those of a method that is put around another follow its name.
+ * Every parameter with its value, defaults filled in, as text; those of a method beneath follow its name in brackets.
  * @param inner the schema and the name of such a method
  */
 export function stateParameters(
@@ -142,11 +142,8 @@ export function stateParameters(
     if (field.kind !== 'method') return value === undefined ? [] : [{ key, title, value: textOf(value) }];
     const { method, parameters: own } = methodIn(value);
     const { name, parameters: innerSchema } = inner(method);
-    const beneath = stateParameters(innerSchema, own, inner);
-    return [
-      { key, title, value: name },
-      ...beneath.map((each) => ({ ...each, title: `${each.title} (${name})` })),
-    ];
+    const beneath = stateParameters(innerSchema, own, inner).map((each) => `${each.title} ${each.value}`);
+    return [{ key, title, value: beneath.length === 0 ? name : `${name} (${beneath.join(', ')})` }];
   });
 }
 

@@ -147,7 +147,7 @@ function agreement(
       table(
         paper,
         [
-          { title: '', share: many ? 3 : 1.2 },
+          { title: '', share: many ? 4 : 1.2 },
           ...baselines.map((baseline, i) => ({
             title: many ? String(i + 1) : nameOf(baseline),
             share: 1,

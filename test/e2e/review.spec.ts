@@ -119,22 +119,82 @@ test('explains by keyboard: the map sharpens, O hides it, B steps the baselines,
 
   const pdf = await report(app);
   expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-report-'));
-  const file = path.join(folder, 'report.pdf');
-  writeFileSync(file, pdf);
-  const text = spawnSync('pdftotext', ['-layout', file, '-'], { encoding: 'utf8' });
-  if (text.error) console.warn('pdftotext is not installed: the text of the report is not checked');
-  else {
-    expect(text.stdout).toContain('Sample, Pneumonia Three');
-    expect(text.stdout).toContain('PNEUMONIA');
-    expect(text.stdout).toMatch(/not a medical device/i);
+  const text = textOf(pdf);
+  if (text !== null) {
+    expect(text).toContain('Sample, Pneumonia Three');
+    expect(text).toContain('PNEUMONIA');
+    expect(text).toMatch(/not a medical device/i);
   }
   if (screenshots && app.target === 'browser-host') {
     const pages = path.join(root, 'docs/screenshots/report');
-    spawnSync('pdftoppm', ['-r', '70', '-png', file, pages]);
+    spawnSync('pdftoppm', ['-r', '70', '-png', '-', pages], { input: pdf });
   }
-  rmSync(folder, { recursive: true });
 });
+
+test('by another method, from random baselines: named on the picture, and in the report with parameters and seed', async ({
+  app,
+}) => {
+  const { page } = app;
+  await show(page, 'Sample, Pneumonia Three');
+  const sheet = (name: string) => page.getByRole('dialog', { name });
+  await page.keyboard.press('f');
+  await sheet('Methods')
+    .getByRole('radio', { name: /^Blur IG/ })
+    .check();
+  await page.getByLabel('Steps', { exact: true }).fill('12');
+  await picture(app, 'methods');
+  const sheetProblems = await new AxeBuilder({ page }).analyze();
+  expect(sheetProblems.violations).toEqual([]);
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('e');
+  await expect(explanation(page)).toContainText('Done: no stopping criterion', { timeout: 60_000 });
+  await expect(explanation(page)).toContainText('13 of 13');
+  await expect(image(page)).toContainText('PNEUMONIA, Blur IG');
+  await expect(lungCheck(page)).toContainText('Random map');
+  const blurred = textOf(await report(app));
+  if (blurred !== null) {
+    expect(blurred).toContain('Blur IG');
+    expect(blurred).toContain('Steps 12');
+    expect(blurred).toContain('Largest blur 50');
+  }
+
+  await page.keyboard.press('f');
+  await sheet('Methods')
+    .getByRole('radio', { name: /^IDGI on Integrated/ })
+    .check();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Shift+F');
+  for (const name of ['Black', 'White', 'Grey']) {
+    await sheet('Baselines').getByRole('checkbox', { name, exact: true }).uncheck();
+  }
+  await sheet('Baselines').getByRole('checkbox', { name: 'Uniform noise' }).check();
+  await page.getByLabel('Seed', { exact: true }).fill('7');
+  await page.getByLabel('Count', { exact: true }).fill('3');
+  const baselineProblems = await new AxeBuilder({ page }).analyze();
+  expect(baselineProblems.violations).toEqual([]);
+  await page.getByRole('button', { name: 'Compare these 2' }).click();
+  await page.keyboard.press('b');
+  await expect(explanation(page)).toContainText('Seed 7 · Count 3');
+  await page.keyboard.press('e');
+  await expect(explanation(page)).toContainText('3 maps averaged', { timeout: 60_000 });
+  await expect(baselines(page).getByRole('table')).toBeVisible({ timeout: 60_000 });
+  await expect(image(page)).toContainText('IDGI on Integrated Gradients, baseline: uniform noise');
+  await picture(app, 'other-method');
+  const random = textOf(await report(app));
+  if (random !== null) {
+    expect(random).toContain('IDGI on Integrated Gradients');
+    expect(random).toContain('Seed 7 · Count 3');
+    expect(random).toContain('3 maps averaged');
+  }
+});
+
+/** The text of a PDF; null where nothing here can read it. */
+function textOf(pdf: Buffer): string | null {
+  const { error, stdout } = spawnSync('pdftotext', ['-layout', '-', '-'], { input: pdf, encoding: 'utf8' });
+  if (error === undefined) return stdout;
+  console.warn('pdftotext is not installed: the text of the report is not checked');
+  return null;
+}
 
 /** Presses the key and brings the PDF: by download in the browser host, through the save dialog in Electron. */
 async function report(app: RunningApp): Promise<Buffer> {

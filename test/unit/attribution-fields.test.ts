@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { fieldsOf, limitsOf, type Field } from '../../core/attribution/fields.ts';
 import { completeMethod, mapScale, needsOf } from '../../core/attribution/choices.ts';
+import { settingsText, statedBaseline, statedMethod } from '../../core/attribution/stated.ts';
 import { type Method, type MethodId, methods } from '../../core/attribution/methods.ts';
 
 const everything = [
@@ -63,6 +64,20 @@ test('limits are said in words', () => {
     'fraction: a number above 0 and at most 1',
     'maxDistance: a number from 0 to 1',
   ]);
+});
+
+test('parameters are told with their defaults, and those of a method beneath', () => {
+  const told = (id: MethodId, parameters = {}) => settingsText(statedMethod({ id, parameters }));
+  expect(told('blur-ig', { steps: 12 })).toBe(
+    'Steps 12 · Largest blur 50 · Even steps of sigma · Beyond the border reflect · Rule of the sum trapezoid',
+  );
+  expect(told('gradient')).toBe('');
+  expect(told('xrai', { around: { method: 'idgi-ig', parameters: { steps: 8 } } })).toBe(
+    'Of the method IDGI on Integrated Gradients (Steps 8) · Order of the regions full',
+  );
+  expect(settingsText(statedBaseline({ id: 'uniform', parameters: { seed: -7 } }))).toBe(
+    'Seed −7 · Count 10',
+  );
 });
 
 const asked = (id: MethodId, parameters = {}) => completeMethod({ id, parameters }, 'logit');
