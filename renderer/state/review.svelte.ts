@@ -157,7 +157,7 @@ export class Review {
   ask(baselines: readonly (Choice<BaselineId> | null)[]): void {
     const runs = baselines.map((baseline) => this.#find(baseline) ?? new Run(this.subject, baseline));
     if (runs.length === this.asked.length && runs.every((run, i) => run === this.asked[i])) return;
-    this.#runs = [...new Set([...this.#runs, ...runs])];
+    this.#runs = [...this.#runs, ...runs.filter((run) => !this.#runs.includes(run))];
     this.asked = runs;
     if (this.comparison === 'running') this.cancel();
     this.comparison = 'none';

@@ -347,7 +347,6 @@ function headerOf(asked: Asked, nodes: number, final: boolean, converged: boolea
 }
 
 function resultOf(asked: Asked): ExplanationResult {
-  const { nodes: _, ...state } = stateOf(asked, 33, true);
   const method = completeMethod(asked.method, 'logit');
   const baseline = asked.baseline && completeBaseline(asked.baseline, card.input);
   const entropy = { entropy: 0.691, greatestEntropy: Math.LN2 };
@@ -373,7 +372,7 @@ function resultOf(asked: Asked): ExplanationResult {
     notes: [],
     seconds: 1,
     app: { version: '0', commit: '0' },
-    ...state,
+    ...stateOf(asked, 33, true),
   };
 }
 
