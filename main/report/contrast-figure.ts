@@ -6,7 +6,7 @@ import { transformInWords } from '../app/contrast-words.ts';
 import { contour } from './contour.ts';
 import { type Drawing, round, Sketch } from './drawing.ts';
 import { significant, signed } from './numbers.ts';
-import { atMost, greyPng, overlayPng, printedLevels, type Raster } from './pictures.ts';
+import { atMost, greyPng, overlayPng, printedStyle, type Raster } from './pictures.ts';
 import { color, contentWidth, size } from './theme.ts';
 import type { Typesetter } from './typesetter.ts';
 
@@ -63,10 +63,10 @@ export function contrastFigure(finished: FinishedContrast, typesetter: Typesette
     );
   };
   const grid: Grid = finished;
-  const levels = printedLevels([a.map, b.map]);
+  const style = printedStyle([a.map, b.map], { signed: true });
   const changed = contrast.transform === null ? '' : 'changed';
   const mapOf = (raster: Raster, map: Float32Array): Uint8Array =>
-    overlayPng(raster, { values: map, rows: grid.height, columns: grid.width }, levels);
+    overlayPng(raster, { values: map, rows: grid.height, columns: grid.width }, style);
 
   title('A', 0, 0);
   picture(sketch, greyPng(shown.a), frame(0, 0, aspects.a));
@@ -111,7 +111,7 @@ export function contrastFigure(finished: FinishedContrast, typesetter: Typesette
     panel(sketch, mapOf(background, registered.difference), third, grid, a.lungs?.probability);
     contrast.moved?.forEach((region, i) => plate(sketch, String(i + 1), at(region, third, grid)));
   }
-  legend(sketch, finished, levels.range, { x: 2 * (column + GAP), y: 0, width: column, height: room });
+  legend(sketch, finished, style.range, { x: 2 * (column + GAP), y: 0, width: column, height: room });
 
   const height = 2 * (TITLE + room) + GAP;
   const other =

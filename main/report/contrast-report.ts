@@ -1,4 +1,5 @@
 /** The comparison of two pictures on paper, and its figure as a picture of its own. */
+import { mapName } from '../../core/attribution/stated.ts';
 import type { Likeness } from '../../core/metrics/map-contrast.ts';
 import type { ContrastRegion, FinishedContrast } from '../app/contrast.ts';
 import { transformInWords } from '../app/contrast-words.ts';
@@ -27,7 +28,6 @@ import { rasterise } from './rasterise.ts';
 import { section } from './section.ts';
 import { color, contentWidth, size } from './theme.ts';
 import {
-  baselineName,
   deviceText,
   lungMaskLimits,
   methodLimits,
@@ -59,7 +59,7 @@ export async function writeContrast(
     app,
     running: {
       left: `A ${finished.images.a.entry.file} \u00b7 B: ${nameOfB(finished)}`,
-      right: `${target}, ${baselineName(contrast.a.result)}`,
+      right: `${target}, ${mapName(contrast.a.result.method, contrast.a.result.baseline)}`,
     },
     notice: noticeOf(card),
   });
@@ -382,7 +382,7 @@ function writeProvenance(paper: Paper, { contrast, card }: FinishedContrast): vo
         : [{ label: 'Lungs model', value: `${lungs.model.id}; SHA-256 ${lungs.model.sha256}` }]),
       {
         label: 'Parameters',
-        value: `${result.method}, ${baselineName(result)}; ${parametersText(result)}`,
+        value: `${mapName(result.method, result.baseline)}; ${parametersText(result)}`,
       },
       {
         label: 'Computed',

@@ -1,7 +1,8 @@
 /** What a study computes: the grid of methods, baselines and steps, each map of it once. */
 import { type BaselineId, baselineKinds, type BaselineKind } from '../../core/attribution/baseline-kinds.ts';
+import { completeMethod, needsOf } from '../../core/attribution/choices.ts';
 import { fieldsOf } from '../../core/attribution/fields.ts';
-import { type Method, type MethodId, methods, needsOf } from '../../core/attribution/methods.ts';
+import { type Method, type MethodId, methods } from '../../core/attribution/methods.ts';
 import type { Need } from '../../core/attribution/parameters.ts';
 import type { MetricId } from '../../core/metrics/metrics.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
@@ -135,7 +136,7 @@ export function planOf(
   const cells = new Map<string, Cell>();
   for (const { methods: ids, baselines, steps } of grids) {
     for (const method of ids) {
-      const needs = needsOf(method, {});
+      const needs = [...needsOf(completeMethod({ id: method, parameters: {} }, 'logit'))];
       checkNeeds(methods[method].name, needs, cohort);
       const baselinesOf = needs.includes('baseline') ? baselines : [null];
       const stepsOf = stepping[method] === undefined ? [null] : steps;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
-import { needsOf } from '../../core/attribution/methods.ts';
+import { completeMethod, needsOf } from '../../core/attribution/choices.ts';
 import { sumChannels } from '../../core/attribution/sum-channels.ts';
 import type { DeviceInfo } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
@@ -228,7 +228,7 @@ class Run {
     except: string,
   ): Promise<{ sha256: string; x: Float32Array }[]> {
     const needs = [
-      ...needsOf(method, parameters.method),
+      ...needsOf(completeMethod({ id: method, parameters: parameters.method }, 'logit')),
       ...(baseline === null ? [] : baselineKinds[baseline].needs),
     ];
     if (!needs.includes('references')) return [];
