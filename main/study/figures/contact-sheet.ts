@@ -1,13 +1,14 @@
 /** What do the maps look like? One row an image, one column a method or a baseline, all maps of a row in one scale. */
 import { colorAt, divergingColors } from '../../../core/imaging/colormap.ts';
-import { overlayLevels, type OverlayLevels } from '../../../core/imaging/blend.ts';
+import type { OverlayStyle } from '../../../core/imaging/blend.ts';
+import { completeMethod, mapScale, type MapScale } from '../../../core/attribution/choices.ts';
 import { methods } from '../../../core/attribution/methods.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
 import type { Value } from '../../../core/metrics/subject.ts';
 import { contour, type Segment } from '../../report/contour.ts';
 import { round, type Sketch } from '../../report/drawing.ts';
 import { fixed, significant } from '../../report/numbers.ts';
-import { greyPng, overlayPng, printedLevels } from '../../report/pictures.ts';
+import { greyPng, overlayPng, printedStyle } from '../../report/pictures.ts';
 import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import type { StudyImage, StudyMap } from '../row.ts';
@@ -190,7 +191,7 @@ async function rowOf(
   const values: (Float32Array | null)[] = [];
   for (const map of chosen) values.push(map === undefined ? null : await readMap(report, map, picture));
   const inScore = values.filter((map, i): map is Float32Array => map !== null && sharesScale(chosen[i]));
-  const shared = printedLevels(inScore);
+  const shared = printedStyle(inScore, { signed: true });
   const [first] = all;
   const frame = image.frame === 0 ? '' : `, frame ${image.frame + 1}`;
   const score = first === undefined || metric === null ? undefined : first.scores.get(metric);
@@ -216,13 +217,16 @@ async function rowOf(
       const value = values[i];
       if (map === undefined || value == null || picture === null) return null;
       const own = !sharesScale(map);
-      const levels = own ? overlayLevels([value], topShown) : shared;
-      return { png: overlaid(picture, value, levels), under: underMap(map, metric, own ? levels : null) };
+      const style = own ? printedStyle([value], scaleOf(map.method)) : shared;
+      return { png: overlaid(picture, value, style), under: underMap(map, metric, own ? style : null) };
     }),
   };
 }
 
-const topShown = 0.05;
+/** A study leaves a method's own parameters at their defaults. */
+function scaleOf(method: StudyMap['method']): MapScale {
+  return mapScale(completeMethod({ id: method, parameters: {} }, 'logit'), 'logit');
+}
 
 /** Whether a map is in units of the score, as most are; slopes and squares are not. */
 function sharesScale(map: StudyMap | undefined): boolean {
@@ -240,19 +244,24 @@ async function readMap(
     : values;
 }
 
-function overlaid(picture: StudyPicture, values: Float32Array, levels: OverlayLevels): Uint8Array {
+function overlaid(picture: StudyPicture, values: Float32Array, style: OverlayStyle): Uint8Array {
   const raster = { rows: picture.height, columns: picture.width };
-  return overlayPng({ values: picture.display, ...raster }, { values, ...raster }, levels);
+  return overlayPng({ values: picture.display, ...raster }, { values, ...raster }, style);
 }
 
 function nullWords(name: string, value: Value | undefined): string {
   return value === undefined || value === null ? '' : `${name} ${significant(value, 2)}`;
 }
 
-function underMap(map: ScoredMap, metric: MetricId | null, own: OverlayLevels | null): [string, string] {
+function underMap(map: ScoredMap, metric: MetricId | null, own: OverlayStyle | null): [string, string] {
   const value = metric === null ? undefined : map.scores.get(metric)?.value;
   const score = value === undefined ? '' : value === null ? 'no value' : significant(value, 3);
-  return [score, own === null ? '' : `own scale \u00b1${significant(own.range, 2)}`];
+  return [
+    score,
+    own === null
+      ? ''
+      : `own scale ${own.sign === 'absolute' ? '0 to ' : '\u00b1'}${significant(own.range, 2)}`,
+  ];
 }
 
 /** In pixels. */
