@@ -32,8 +32,10 @@ export interface ProbeOptions {
    * build. By default 5; the metrics read the last alone.
    */
   stages?: number;
-  /** Of the randomised weights and of the noise. */
+  /** Of the noise. */
   seed: number;
+  /** Of the randomised weights; by default `seed`. One for all images has them explained by the same models, which stay open meanwhile. */
+  weightsSeed?: number;
   signal?: AbortSignal;
 }
 
@@ -45,7 +47,7 @@ export interface ProbeOptions {
 export async function methodProbe(
   engine: Engine,
   job: AttributionJob,
-  { input, displayed, map, quality = 75, stages = 5, seed, signal }: ProbeOptions,
+  { input, displayed, map, quality = 75, stages = 5, seed, weightsSeed = seed, signal }: ProbeOptions,
 ): Promise<MethodProbe> {
   const { x } = job;
   const pixels = input.height * input.width;
@@ -62,12 +64,23 @@ export async function methodProbe(
   return {
     x,
     range: [lowest.reduce((a, b) => Math.min(a, b)), highest.reduce((a, b) => Math.max(a, b))],
-    explain: (of) => (of === x && map !== undefined ? Promise.resolve(map) : mapOf({ ...job, x: of })),
+    explain: once((of) => (of === x && map !== undefined ? Promise.resolve(map) : mapOf({ ...job, x: of }))),
     finer: finerOf(job, attributed, mapOf),
     reencoded: displayed === null ? null : await reencoded(displayed, input, quality),
-    randomised: isOnnx(job) ? () => cascadeOf(job, mapOf, stages, seed) : null,
+    randomised: isOnnx(job) ? () => cascadeOf(job, mapOf, stages, weightsSeed) : null,
     seed,
     ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** Explains an image once, as long as it is at hand: several metrics ask for the same ones. A failure is not kept. */
+function once(explain: Explain): Explain {
+  const known = new WeakMap<Float32Array, Promise<Float32Array>>();
+  return (x) => {
+    const map = known.get(x) ?? explain(x);
+    known.set(x, map);
+    map.catch(() => known.delete(x));
+    return map;
   };
 }
 

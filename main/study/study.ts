@@ -294,6 +294,7 @@ class Run {
       // The metrics read the model that has forgotten everything.
       stages: 1,
       seed: subject.seed,
+      weightsSeed: this.#request.seed,
       signal: this.#signal,
     });
   }

@@ -231,3 +231,28 @@ describe('what is wrong with a study is said', () => {
     LONG,
   );
 });
+
+test(
+  'questions the methods: an edge detector would survive the weights, the map does not',
+  async () => {
+    const out = path.join(temporary, 'questions');
+    const metrics = ['randomised-ssim', 'change-jpeg', 'change-float-noise'];
+    const {
+      code,
+      out: printed,
+      err,
+    } = await pathlight([
+      ...['study', path.join(folder, names[1] ?? ''), '--out', out, '--json', '--metrics', metrics.join(',')],
+      ...['--methods', 'integrated-gradients-fixed', '--baselines', 'black', '--steps', '4'],
+    ]);
+    expect(code).toBe(0);
+    expect(err).toContain('1 map each: about 20 gradients');
+    const rows = jsonLines<StudyRow>(printed);
+    expect(rows.map(({ metric }) => metric)).toEqual(metrics);
+    const [ssim, jpeg, noise] = rows;
+    expect(ssim?.value).toBeLessThan(0.6);
+    expect(ssim?.edges).toBeCloseTo(1, 9);
+    expect(noise?.value).toBeLessThan(jpeg?.value ?? NaN);
+  },
+  LONG,
+);

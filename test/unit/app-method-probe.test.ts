@@ -104,6 +104,12 @@ describe('a probe', () => {
     expect(probe.range).toEqual([-2, 2]);
   });
 
+  test('explains an image once', async () => {
+    const probe = await methodProbe(engine, job, options);
+    const x = job.x.map((value) => value / 2);
+    expect(await probe.explain(x)).toBe(await probe.explain(x));
+  });
+
   test('does not make a map again that is known', async () => {
     const map = new Float32Array(side * side).fill(1);
     const probe = await methodProbe(engine, job, { ...options, map });
