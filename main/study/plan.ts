@@ -58,7 +58,7 @@ const stepping: Partial<Record<MethodId, Stepping>> = {
 const usualGradients = 65;
 
 /** Draws of a random baseline: fewer than where one image is looked at, since a study averages over images. */
-const draws = 4;
+const draws = 2;
 
 /** The published designs, by what they are to find out. */
 export const designs = {

@@ -10,9 +10,10 @@ import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import { readNpy, writeNpy } from '../../core/imaging/npy.ts';
+import { completenessGap } from '../../core/metrics/completeness.ts';
 import { type Measured, measureMap } from '../../core/metrics/measure.ts';
 import { type MetricId, metrics } from '../../core/metrics/metrics.ts';
-import type { MethodProbe, Subject, Value } from '../../core/metrics/subject.ts';
+import type { MethodProbe, Value } from '../../core/metrics/subject.ts';
 import type { Analysis } from '../app/analysis.ts';
 import { FATAL } from '../app/audit.ts';
 import type { Journal } from '../app/journal.ts';
@@ -268,7 +269,15 @@ class Run {
         if (measured === undefined) {
           map ??= await readMap(path.join(this.#request.mapsFolder, fileOf(key)));
           if (metrics[metric].needs === 'method') probe ??= await this.#probe(studied, job, map);
-          const found = await measureMap(metric, map, await subjectFor(metric, studied, made), probe);
+          const found =
+            metric === 'completeness-gap'
+              ? completenessOf(map, made.expectedSum, studied)
+              : await measureMap(
+                  metric,
+                  map,
+                  metric === 'ablation-drop' ? await studied.undecided() : studied.subject,
+                  probe,
+                );
           if (found === null) continue;
           measured = valuesOf(found);
           await this.#remember({ map: key, context, metric, measured });
@@ -322,17 +331,16 @@ function fileOf(key: string): string {
   return `${key.slice(0, 32)}.npy`;
 }
 
-/** Completeness is held against what the map's own method promises, and not against the probe's baseline; the rest against the same for all maps. */
-async function subjectFor(
-  metric: MetricId,
-  { subject, undecided }: StudiedImage,
-  { expectedSum }: Made,
-): Promise<Subject> {
-  if (metric === 'ablation-drop') return undecided();
-  if (metric !== 'completeness-gap' || subject.model === null) return subject;
-  if (expectedSum === null) return { ...subject, model: null };
-  const promised = Float64Array.of(expectedSum, 0);
-  return { ...subject, model: { ...subject.model, scalar: () => Promise.resolve(promised) } };
+/** Completeness is held against what the map's own method promises, which a probe with one baseline for all maps cannot know. */
+function completenessOf(
+  map: Float32Array,
+  expectedSum: number | null,
+  { nullMaps, floor }: StudiedImage,
+): Measured | null {
+  if (expectedSum === null) return null;
+  const of = (each: Float32Array): Value => completenessGap(each, expectedSum, 0, floor).relative;
+  const { random, edges } = nullMaps();
+  return { value: of(map), null: { random: of(random), edges: of(edges) } };
 }
 
 /** As a line of the file can say them. */

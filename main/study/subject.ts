@@ -10,6 +10,7 @@ import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { BaselineName, Prediction } from '../../core/contract/result.ts';
 import { channelScale, displayOfModelInput } from '../../core/imaging/model-input.ts';
 import { lungMask } from '../../core/metrics/lung-check.ts';
+import { nullMaps } from '../../core/metrics/nulls.ts';
 import type { Score } from '../../core/metrics/score.ts';
 import type { ModelProbe, Subject } from '../../core/metrics/subject.ts';
 import type { Analysis } from '../app/analysis.ts';
@@ -46,6 +47,10 @@ export interface StudiedImage {
   subject: Subject;
   /** The same with a baseline at which the model is undecided, which takes gradients to find: found once, when it is asked for. */
   undecided: () => Promise<Subject>;
+  /** [height, width] each: maps that know nothing of the model, made once, when they are asked for. */
+  nullMaps: () => { random: Float32Array; edges: Float32Array };
+  /** Least difference of scores that a gap is held against. */
+  floor: number;
   mask: 'file' | 'lungs' | null;
   /** What the measured values depend on besides the map. */
   context: readonly unknown[];
@@ -86,6 +91,11 @@ export async function studiedImage(
     model: probe,
     seed,
   };
+  let nulls: ReturnType<StudiedImage['nullMaps']> | undefined;
+  const makeNulls = (): ReturnType<StudiedImage['nullMaps']> => {
+    const { random, edges } = nullMaps(subject.display, height, width, 1, seed);
+    return { random: random[0] ?? edges, edges };
+  };
   let found: Promise<Subject> | undefined;
   const undecided = async (): Promise<Subject> => {
     const baseline = await undecidedBaseline(engine, model, x, target.index, questions, signal);
@@ -94,6 +104,8 @@ export async function studiedImage(
   return {
     ...{ image, model, sha256, x, prediction, target, subject },
     undecided: () => (found ??= undecided()),
+    nullMaps: () => (nulls ??= makeNulls()),
+    floor: probe.floor,
     mask: mask?.from ?? null,
     context: [questions.blank, questions.seed, mask?.sha256 ?? null],
   };
