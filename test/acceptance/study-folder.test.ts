@@ -27,7 +27,7 @@ const names = ['01-normal-dx.dcm', '04-pneumonia-dx-jpeg.dcm', '07-normal-marker
 const words = (out: string, ...more: string[]): string[] => [
   ...['study', folder, '--labels', labels, '--out', out, '--model', 'pneumonia-shortcut'],
   ...['--methods', 'idgi-ig,blur-ig', '--baselines', 'black,blurred', '--steps', '4,8'],
-  ...['--metrics', 'completeness-gap,relevance-mass,insertion', ...more],
+  ...['--metrics', 'completeness-gap,relevance-mass,infidelity', ...more],
 ];
 
 /** A table's records by its header. */
@@ -90,7 +90,7 @@ describe('a study of three images', () => {
         ...['black', 'blurred'].flatMap((baseline) => [4, 8].map((steps) => ['idgi-ig', baseline, steps])),
         ...[4, 8].map((steps) => ['blur-ig', null, steps]),
       ].flatMap((way) =>
-        ['completeness-gap', 'relevance-mass', 'insertion'].map((metric) => [...way, metric]),
+        ['completeness-gap', 'relevance-mass', 'infidelity'].map((metric) => [...way, metric]),
       ),
     );
     expect(rows.map(({ group }) => group)).toEqual(
@@ -130,7 +130,7 @@ describe('a study of three images', () => {
   test('says what the rows say together, of all images and of each label', () => {
     const statistics = records(path.join(out, 'statistics.csv'));
     expect(new Set(statistics.map(({ group }) => group))).toEqual(new Set(['all', 'NORMAL', 'PNEUMONIA']));
-    const [all] = statistics.filter(({ metric }) => metric === 'insertion');
+    const [all] = statistics.filter(({ metric }) => metric === 'infidelity');
     expect(Number(all?.['low'])).toBeLessThanOrEqual(Number(all?.['mean']));
     expect(Number(all?.['high'])).toBeGreaterThanOrEqual(Number(all?.['mean']));
     expect(all?.['count']).toBe('3');
@@ -153,11 +153,11 @@ describe('a study of three images', () => {
   test(
     'with other metrics and steps keeps what still fits',
     async () => {
-      const more = ['--steps', '8,16', '--metrics', 'insertion,sparseness', '--methods', 'idgi-ig'];
+      const more = ['--steps', '8,10', '--metrics', 'infidelity,sparseness', '--methods', 'idgi-ig'];
       const again = await pathlight(words(out, ...more));
       expect(again.err).toContain('12 maps of 3 images measured (6 taken over from an earlier run)');
       const rows = records(path.join(out, 'results.csv'));
-      expect(new Set(rows.map(({ metric }) => metric))).toEqual(new Set(['insertion', 'sparseness']));
+      expect(new Set(rows.map(({ metric }) => metric))).toEqual(new Set(['infidelity', 'sparseness']));
       expect(readdirSync(path.join(out, 'maps'))).toHaveLength(24);
     },
     LONG,
