@@ -280,11 +280,11 @@ function drawn<T>(items: readonly T[], random: () => number): T[] {
 
 /** Figures and summary, of a study that has any value to show. */
 async function writeFigures(
-  { folder, out, masks, device, seed }: StudyCommand,
+  { folder, out, masks, device, seed, blank }: StudyCommand,
   { err, signal }: Terminal,
   { engine, analysis, models: known }: Session,
-  { models, cells, images, passedOver }: Plan,
-  { rows, likenesses, steps, failures }: Outcome,
+  { models, cells, images, labels, passedOver }: Plan,
+  { rows, likenesses, steps, failures, notes }: Outcome,
   seconds: number,
 ): Promise<void> {
   const [model] = models;
@@ -293,7 +293,8 @@ async function writeFigures(
   const byFile = new Map(images.map((image) => [image.entry.file, image]));
   const progress = createProgress(err);
   const report: StudyReport = {
-    ...{ folder, seconds, rows: () => rows, steps, failures, passedOver },
+    ...{ folder, seconds, rows: () => rows, steps, failures, passedOver, seed, blank },
+    notes: [...labels.notes, ...notes],
     models: models.map(({ card }) => card),
     lungsCard: lungs?.card ?? null,
     methods: methodSettings(cells),

@@ -12,6 +12,7 @@ import { rasterise } from '../../main/report/rasterise.ts';
 import { Typesetter } from '../../main/report/typesetter.ts';
 import { shadeOf } from '../../main/study/figures/agreement-matrix.ts';
 import { valueScale } from '../../main/study/figures/extent.ts';
+import { farNulls } from '../../main/study/figures/finding.ts';
 import { gather, spread } from '../../main/study/figures/gather.ts';
 import { methodAgreementRows } from '../../main/study/figures/method-agreement.ts';
 import { atMostSteps, overBaselines } from '../../main/study/figures/over-baselines.ts';
@@ -303,6 +304,7 @@ describe('the written study', () => {
       'What this study does not show',
       'torn.dcm',
       'notes.txt',
+      'chest-9.dcm: there is no mask',
       'No metric here knows where the evidence truly lies',
     ]) {
       expect(text).toContain(words);
@@ -339,6 +341,16 @@ describe('axes', () => {
 });
 
 describe('statistics in figures', () => {
+  it('leave nulls off an axis that they would stretch beyond reading, and say so', async () => {
+    const { statistics } = await studyReport({ ...few, metrics: ['completeness-gap'] });
+    const far = statistics.map((row) => ({ ...row, edges: 4070 }));
+    expect(farNulls(far)).toContain('edges');
+    const [figure] = overSteps(far, typesetter);
+    expect(textsOf(figure?.drawing)).toContain('edges 4070');
+    expect(textsOf(figure?.drawing)).not.toMatch(/^(2000|4000)$/m);
+    expect(farNulls(statistics.map((row) => ({ ...row, edges: row.mean, random: row.mean })))).toEqual([]);
+  });
+
   it('take each method and baseline at its most steps', async () => {
     const { statistics } = await studyReport(small);
     const rows = atMostSteps(statistics);

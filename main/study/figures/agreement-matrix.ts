@@ -3,6 +3,7 @@ import { Sketch } from '../../report/drawing.ts';
 import { fixed, significant } from '../../report/numbers.ts';
 import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
+import { grouped } from '../grouped.ts';
 import type { AgreementRow } from '../row.ts';
 import type { MethodAgreementRow } from './method-agreement.ts';
 import { baselineName, distinct, lowerFirst, methodName, slug, spanOf } from './names.ts';
@@ -38,6 +39,7 @@ export function* baselineAgreement(
       slug('agreement', 'baselines', model, method),
       `How alike are the maps from different baselines? ${methodName(method)}${steps === null ? '' : ` at ${steps} steps`}, ${model}, all images`,
       'baselines',
+      true,
       alike.map(({ baselines: [one, other], ...row }) => ({
         ...row,
         one: baselineName(one),
@@ -53,6 +55,9 @@ export function* methodAgreement(
   rows: readonly MethodAgreementRow[],
   typesetter: Typesetter,
 ): Generator<StudyFigure> {
+  const usual = [...grouped(rows, ({ baseline }) => baseline)].toSorted(
+    ([, a], [, b]) => b.length - a.length,
+  )[0]?.[0];
   for (const same of distinct(rows.map((row) => key(row.model, row.baseline)))) {
     const alike = rows.filter((row) => key(row.model, row.baseline) === same);
     const [first] = alike;
@@ -62,6 +67,7 @@ export function* methodAgreement(
       slug('agreement', 'methods', model, baseline),
       `How alike are the maps of different methods? ${baseline === null ? '' : `Baseline: ${lowerFirst(baselineName(baseline))}; `}${model}, all images`,
       'methods',
+      baseline === usual,
       alike.map(({ methods: [one, other], ...row }) => ({
         ...row,
         one: methodName(one),
@@ -76,6 +82,7 @@ function figureOf(
   name: string,
   title: string,
   of: 'baselines' | 'methods',
+  inSummary: boolean,
   pairs: readonly Pair[],
   typesetter: Typesetter,
 ): StudyFigure {
@@ -95,7 +102,7 @@ function figureOf(
   const [first] = pairs;
   const words = {
     name,
-    inSummary: true,
+    inSummary,
     title,
     says: shownMeasures.map((measure) => findingOf(pairs, measure)).join(' '),
     caption:

@@ -13,6 +13,7 @@ import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import type { StudyImage, StudyMap } from '../row.ts';
 import { baselineName, chunks, groupName, lowerFirst, methodName, metricOf, slug } from './names.ts';
+import { short } from './finding.ts';
 import type { StudyPicture, StudyReport } from './report.ts';
 import { roomForBody, sheet, type SheetWords, sheetWidth, type StudyFigure } from './sheet.ts';
 
@@ -250,12 +251,12 @@ function overlaid(picture: StudyPicture, values: Float32Array, style: OverlaySty
 }
 
 function nullWords(name: string, value: Value | undefined): string {
-  return value === undefined || value === null ? '' : `${name} ${significant(value, 2)}`;
+  return value === undefined || value === null ? '' : `${name} ${short(value)}`;
 }
 
 function underMap(map: ScoredMap, metric: MetricId | null, own: OverlayStyle | null): [string, string] {
   const value = metric === null ? undefined : map.scores.get(metric)?.value;
-  const score = value === undefined ? '' : value === null ? 'no value' : significant(value, 3);
+  const score = value === undefined ? '' : value === null ? 'no value' : short(value);
   return [
     score,
     own === null

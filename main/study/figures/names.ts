@@ -61,7 +61,9 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
   );
 }
 
-/** For the middle of a sentence; an abbreviation keeps its capitals. */
+/** For the middle of a sentence; an abbreviation keeps its capitals, and so does Gauss. */
 export function lowerFirst(name: string): string {
-  return /^\p{Lu}\p{Ll}/u.test(name) ? name.charAt(0).toLowerCase() + name.slice(1) : name;
+  return /^\p{Lu}\p{Ll}/u.test(name) && !name.startsWith('Gauss')
+    ? name.charAt(0).toLowerCase() + name.slice(1)
+    : name;
 }

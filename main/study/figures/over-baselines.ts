@@ -3,13 +3,21 @@ import type { BaselineId } from '../../../core/attribution/baseline-kinds.ts';
 import type { MethodId } from '../../../core/attribution/methods.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
 import { Sketch } from '../../report/drawing.ts';
-import { significant } from '../../report/numbers.ts';
 import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import { grouped } from '../grouped.ts';
 import type { StatisticsRow } from '../row.ts';
 import { valueScale } from './extent.ts';
-import { extremes, imagesOf, intervalWords, shown } from './finding.ts';
+import {
+  extremes,
+  farNulls,
+  imagesOf,
+  intervalWords,
+  offAxisWords,
+  short,
+  shown,
+  withoutNulls,
+} from './finding.ts';
 import { legendHeight, putLegend } from './legend.ts';
 import { colorOf, nullLines, putShape } from './looks.ts';
 import {
@@ -120,8 +128,9 @@ function figureOf(
     methods.filter((method) => rows.some((row) => row.method === method && row.baseline === baseline));
   const heights = [...heightsOf(rows).values()];
   const body = sumOf(heights);
+  const of = (metric: MetricId): StatisticsRow[] => rows.filter((row) => row.metric === metric);
   const titleOf = (metric: MetricId): string =>
-    `${metricTitle(metric)}, ${imagesOf(rows.filter((row) => row.metric === metric))}`;
+    `${metricTitle(metric)}, ${imagesOf(of(metric))}${offAxisWords(of(metric), farNulls(of(metric)))}`;
   const titles = Math.max(...metrics.map((metric) => titleHeight(scratch, titleOf(metric), width)));
   const rowHeight = titles + body + 20;
   const rowsOfPanels = chunks(metrics, columns);
@@ -140,7 +149,7 @@ function figureOf(
         const left = labelWidth + 4 + column * (width + gap);
         const area = { left, right: left + width, top: panelTop, bottom: panelTop + body };
         putPanelTitle(sketch, area, titleOf(metric));
-        const own = rows.filter((row) => row.metric === metric);
+        const own = withoutNulls(of(metric), farNulls(of(metric)));
         const x = valueScale(
           own.flatMap((row) => [
             row.mean,
@@ -208,6 +217,6 @@ function findingOf(rows: readonly StatisticsRow[]): string {
       ? `${methodName(row.method)}, ${lowerFirst(baselineName(row.baseline))}`
       : methodName(row.method);
   if (rows.length === 1) return `${name}: ${intervalWords(first)}.`;
-  if (lowest.mean === highest.mean) return `${name}: ${significant(highest.mean, 3)} for all.`;
-  return `${name}: from ${significant(lowest.mean, 3)} (${called(lowest)}) to ${significant(highest.mean, 3)} (${called(highest)}).`;
+  if (lowest.mean === highest.mean) return `${name}: ${short(highest.mean)} for all.`;
+  return `${name}: from ${short(lowest.mean)} (${called(lowest)}) to ${short(highest.mean)} (${called(highest)}).`;
 }

@@ -5,12 +5,21 @@ import type { BaselineId } from '../../../core/attribution/baseline-kinds.ts';
 import type { MethodId } from '../../../core/attribution/methods.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
 import { Sketch } from '../../report/drawing.ts';
-import { significant } from '../../report/numbers.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import { grouped } from '../grouped.ts';
 import type { StatisticsRow } from '../row.ts';
 import { valueScale } from './extent.ts';
-import { extremes, imagesOf, intervalWords, nullWords, shown } from './finding.ts';
+import {
+  extremes,
+  farNulls,
+  imagesOf,
+  intervalWords,
+  nullWords,
+  offAxisWords,
+  short,
+  shown,
+  withoutNulls,
+} from './finding.ts';
 import { legendHeight, putLegend } from './legend.ts';
 import { colorOf, lineOf, nullLines, putShape } from './looks.ts';
 import {
@@ -41,6 +50,8 @@ interface Panel {
   model: string;
   group: string | null;
   rows: readonly Stepped[];
+  /** Which nulls are not drawn. */
+  offAxis: string;
 }
 
 const perRow = 3;
@@ -71,13 +82,15 @@ export function* overSteps(
 }
 
 function figureOf(
-  rows: readonly Stepped[],
+  measured: readonly Stepped[],
   metric: MetricId,
   baseline: BaselineId | null,
   baselines: readonly BaselineId[],
   ofModel: string | null,
   typesetter: Typesetter,
 ): StudyFigure {
+  const far = farNulls(measured);
+  const rows = withoutNulls(measured, far);
   const models = distinct(rows.map(({ model }) => model));
   const groups = distinct(rows.map(({ group }) => group));
   const steps = distinct(rows.map((row) => row.steps)).sort((a, b) => a - b);
@@ -87,6 +100,10 @@ function figureOf(
       model,
       group,
       rows: rows.filter((row) => row.model === model && row.group === group),
+      offAxis: offAxisWords(
+        measured.filter((row) => row.model === model && row.group === group),
+        far,
+      ),
     })),
   );
   const { name, says, range } = metricOf(metric);
@@ -94,9 +111,9 @@ function figureOf(
   const words: SheetWords = {
     inSummary: baseline === (baselines[0] ?? null),
     name: slug('steps', metric, baselines.length > 1 ? baseline : null, ofModel),
-    title: `Does ${lowerFirst(name)} change with the number of steps?${baseline === null ? '' : ` Baseline: ${baselineName(baseline).toLowerCase()}`}`,
+    title: `Does ${lowerFirst(name)} change with the number of steps?${baseline === null ? '' : ` Baseline: ${lowerFirst(baselineName(baseline))}`}`,
     says: models
-      .map((model) => findingOf(rows, model, steps, models.length > 1 || ofModel !== null))
+      .map((model) => findingOf(measured, model, steps, models.length > 1 || ofModel !== null))
       .join(' '),
     caption:
       `${metricTitle(metric)}. Lines: means over the images; bands: 95\u00a0% confidence intervals over images (bootstrap; of hits, Wilson\u2019s)` +
@@ -200,8 +217,8 @@ function nullPoints(rows: readonly Stepped[], name: 'random' | 'edges'): [steps:
     });
 }
 
-function panelTitle({ model, group, rows }: Panel): string {
-  return `${model} \u00b7 ${groupName(group)}, ${imagesOf(rows)}`;
+function panelTitle({ model, group, rows, offAxis }: Panel): string {
+  return `${model} \u00b7 ${groupName(group)}, ${imagesOf(rows)}${offAxis}`;
 }
 
 /** What moves most, and who is at the end; of all images where there are such rows. */
@@ -227,7 +244,7 @@ function findingOf(
   const parts = [
     most === undefined
       ? ''
-      : `from ${most.first.steps} to ${most.last.steps} steps the mean moves most for ${methodName(most.method)}, ${significant(most.first.mean, 3)} to ${significant(most.last.mean, 3)}`,
+      : `from ${most.first.steps} to ${most.last.steps} steps the mean moves most for ${methodName(most.method)}, ${short(most.first.mean)} to ${short(most.last.mean)}`,
     highest === undefined
       ? ''
       : `at ${highest.steps ?? ''} steps it is highest for ${methodName(highest.method)}, ${intervalWords(highest)}${nullWords(end)}`,

@@ -27,6 +27,12 @@ export interface StudyReport {
   lungsCard: ModelCard | null;
   methods: readonly StudySetting[];
   baselines: readonly StudySetting[];
+  /** What pixels become where a metric takes them away. */
+  blank: string;
+  /** Of what is drawn beside what the parameters say: images, random maps, resamples. */
+  seed: number;
+  /** What was found amiss with labels and masks. */
+  notes: readonly string[];
   /** What ran it: provider, name and threads. */
   device: string;
   statistics: readonly StatisticsRow[];

@@ -16,7 +16,7 @@ import {
 } from '../../report/block.ts';
 import { drawn } from '../../report/drawing-block.ts';
 import { list, writeModel } from '../../report/model-section.ts';
-import { duration, fixed, integer, notStated, significant, timestamp } from '../../report/numbers.ts';
+import { duration, fixed, integer, notStated, timestamp } from '../../report/numbers.ts';
 import { Paper } from '../../report/paper.ts';
 import type { WrittenDocument } from '../../report/report-data.ts';
 import { section } from '../../report/section.ts';
@@ -24,6 +24,7 @@ import { color, size } from '../../report/theme.ts';
 import { lungMaskLimits, missingCharacters, notADevice } from '../../report/words.ts';
 import { grouped } from '../grouped.ts';
 import type { StatisticsRow } from '../row.ts';
+import { short } from './finding.ts';
 import type { Gathered } from './gather.ts';
 import { baselineName, distinct, groupName, lowerFirst, methodName, metricOf } from './names.ts';
 import { atMostSteps } from './over-baselines.ts';
@@ -209,6 +210,12 @@ function whatWasRun(report: StudyReport, { images, masks, targets, scalars, step
       label: 'Intervals',
       value: '95\u00a0%, over images: 1000 bootstrap resamples of means; Wilson\u2019s of hits',
     },
+    {
+      label: 'Blank',
+      value: `${report.blank}: what pixels become where a metric takes them away`,
+    },
+    { label: 'Seed', value: `${report.seed}, of random maps and resamples` },
+    ...report.notes.map((noted) => ({ label: 'Note', value: noted, color: color.amber })),
     { label: 'Device', value: report.device },
     { label: 'Time', value: `${duration(report.seconds)} for this run` },
   ];
@@ -237,7 +244,7 @@ async function writeMainTable(paper: Paper, report: StudyReport, gathered: Gathe
           `All images, each method at its most steps. Means with 95\u00a0% confidence intervals over images; n in brackets where images have no value. Gradients: evaluations of the model\u2019s gradient an image. ` +
             (reference === undefined
               ? 'Time: seconds an image, that of the baseline included; plain Integrated Gradients, which it would be relative to, was not run.'
-              : `Time: relative to ${methodName(reference.method)}${stepsText(reference)}, ${significant(reference.seconds, 3)} s an image; that of the baseline included.`) +
+              : `Time: relative to ${methodName(reference.method)}${stepsText(reference)}, ${short(reference.seconds)} s an image; that of the baseline included.`) +
             (shown.length < tableMetrics.length
               ? ` Not measured: ${tableMetrics
                   .filter((metric) => !shown.includes(metric))
@@ -290,8 +297,8 @@ function* tableRowsOf(
       {
         text:
           reference === undefined || reference.seconds === 0
-            ? `${significant(first.seconds, 2)} s`
-            : `${significant(first.seconds / reference.seconds, 2)} \u00d7`,
+            ? `${short(first.seconds)} s`
+            : `${short(first.seconds / reference.seconds)} \u00d7`,
       },
       ...shown.map((metric) => ({ text: intervalText(alike.find((row) => row.metric === metric)) })),
     ];

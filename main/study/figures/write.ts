@@ -46,7 +46,8 @@ export async function writeStudyFigures(
   const names: string[] = [];
   for await (const figure of figuresOf(report, gathered, typesetter, signal)) {
     throwIfCancelled(signal);
-    const { name, drawing } = figure;
+    const { drawing } = figure;
+    const name = unused(figure.name, names);
     const svg = svgOf(drawing, typesetter);
     const png = await rasterise(svg, Math.round(((drawing.width + 2 * margin) * dotsPerInch) / 72));
     await writeFilesAtomically(path.join(folder, 'figures'), [
@@ -66,6 +67,13 @@ export async function writeStudyFigures(
     `figures/${LIST}`,
     'summary.pdf',
   ];
+}
+
+/** Two labels may read the same in a file's name. */
+function unused(name: string, names: readonly string[]): string {
+  let [free, count] = [name, 1];
+  while (names.includes(free)) free = `${name}_${++count}`;
+  return free;
 }
 
 /** The names of the figures of a run, beside them. */
@@ -93,7 +101,10 @@ export async function* figuresOf(
   typesetter: Typesetter,
   signal: AbortSignal,
 ): AsyncGenerator<StudyFigure> {
-  const { statistics, agreement, steps } = report;
+  const { agreement, steps } = report;
+  // One label alone says what all images say.
+  const several = new Set(gathered.images.map(({ group }) => group)).size > 1;
+  const statistics = report.statistics.filter(({ group }) => group === null || several);
   yield* overSteps(statistics, typesetter);
   yield* stepsNeeded(steps, gathered.steps, ({ method }) => gathered.promising.has(method), typesetter);
   yield* overBaselines(statistics, typesetter);
