@@ -2,6 +2,7 @@
 import { PathlightError } from '../contract/errors.ts';
 import * as attribute from './attributes.ts';
 import { GraphBuilder } from './builder.ts';
+import { notHandled } from './call.ts';
 import { unrollOf } from './control-flow.ts';
 import type { Graph, Model, Node } from './graph.ts';
 import { nodeName, operatorName, reads, topologicalOrder } from './graph.ts';
@@ -11,6 +12,7 @@ import { NodeCount } from './limits.ts';
 import type { Tensor } from './tensor.ts';
 import { elementCount } from './tensor.ts';
 import { GRADIENT_OPSET, upgrade } from './upgrade.ts';
+import { windows } from './window.ts';
 
 export interface Forward {
   readonly graph: GraphBuilder;
@@ -171,5 +173,40 @@ function inferenceForm(node: Node, graph: GraphBuilder): readonly Node[] {
   if (node.operator === 'BatchNormalization' && attribute.int(node, 'training_mode', 0) === 0) {
     return [{ ...node, outputs: node.outputs.slice(0, 1) }];
   }
-  return [node];
+  return node.operator === 'MaxPool' ? [withoutCeiling(node, graph)] : [node];
+}
+
+/**
+ * Ceil mode as padding at the end, which takes no part in a maximum. Before set 22, ONNX counted windows that begin in that padding, its
+ * runtime's pools do not, and ONNX Runtime then finds its own shapes to contradict each other.
+ */
+function withoutCeiling(node: Node, graph: GraphBuilder): Node {
+  const [call] = graph.calls(node);
+  const sizes = graph.dimensions(node.inputs[0] ?? '').slice(2);
+  const known = sizes.filter((size) => size !== 'batch');
+  const same = attribute.string(node, 'auto_pad', 'NOTSET').startsWith('SAME');
+  if (
+    attribute.int(node, 'ceil_mode', 0) !== 1 ||
+    same ||
+    call === undefined ||
+    known.length < sizes.length
+  ) {
+    return node;
+  }
+  const stated = attribute.ints(node, 'kernel_shape', []);
+  const { kernel, strides, dilations, begin, output } = windows(call, known, stated);
+  const end = known.map((size, axis) => {
+    const [width = 1, stride = 1, dilation = 1, before = 0] = [kernel, strides, dilations, begin].map(
+      (list) => list[axis],
+    );
+    const reached = ((output[axis] ?? 1) - 1) * stride + (width - 1) * dilation + 1;
+    return Math.max(reached - size - before, 0);
+  });
+  // The runtime takes no padding as wide as the kernel.
+  if (end.some((size, axis) => size >= (kernel[axis] ?? 1))) {
+    if (graph.opset >= 22) return node;
+    throw notHandled(call, 'ceil mode whose last window reaches so far beyond the image');
+  }
+  const explicit = attribute.attributes({ ceil_mode: 0, auto_pad: 'NOTSET', pads: [...begin, ...end] });
+  return { ...node, attributes: new Map([...node.attributes, ...explicit]) };
 }
