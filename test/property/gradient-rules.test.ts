@@ -72,7 +72,10 @@ async function widestType(
   if (computedInFloat32.has(operator)) return 'float32';
   const { bytes } = operatorModel(operator, form, 'float64', seededRandom('probe'), options);
   try {
-    await (await openSession(differentiate(bytes).bytes)).release();
+    const gradient = differentiate(bytes);
+    // With a note that it is computed in float32.
+    if (gradient.notes.length > 0) return 'float32';
+    await (await openSession(gradient.bytes)).release();
     return 'float64';
   } catch (error) {
     if (
