@@ -18,6 +18,7 @@ import {
 } from './block.ts';
 import { modelSha256 } from '../app/model-sha256.ts';
 import { histogram, scatter, type Dot } from './chart.ts';
+import { flowFailures } from './failures.ts';
 import { figure } from './figure.ts';
 import { list, writeModel } from './model-section.ts';
 import { duration, fixed, integer, notStated, percent, signed, stated, timestamp } from './numbers.ts';
@@ -338,20 +339,7 @@ async function writeFailures(paper: Paper, data: AuditSummaryData): Promise<void
     headOfTable,
   );
   paper.space(4);
-  await flowTable(
-    paper,
-    [
-      { title: 'File', share: 3 },
-      { title: 'Reason', share: 5 },
-      { title: 'What can be done', share: 3 },
-    ],
-    data.failures.map(({ file, reason, advice }): Cell[] => [
-      { text: file },
-      { text: reason, color: color.red },
-      { text: advice },
-    ]),
-    { size: size.small, padding: 2.4, rowHeader: true },
-  );
+  await flowFailures(paper, data.failures);
 }
 
 /** Names beyond these are counted: a folder may hold any number of files of other kinds. */

@@ -65,7 +65,13 @@ export async function* contactSheets(
         cell,
       );
       const metric = shownMetric(maps);
-      const words = wordsOf(of, held, model, metric);
+      const words = wordsOf(
+        of,
+        held,
+        model,
+        metric,
+        maps.some(({ mask }) => mask !== null),
+      );
       const room = roomForBody(typesetter, words) - header - 26;
       const rowsPerSheet = Math.max(1, Math.floor(room / (cell + below)));
       const pages = chunks(images, rowsPerSheet);
@@ -153,6 +159,7 @@ function wordsOf(
   held: string,
   model: string,
   metric: MetricId | null,
+  masked: boolean,
 ): Pick<SheetWords, 'title' | 'says' | 'caption'> {
   const described = metric === null ? null : metricOf(metric);
   return {
@@ -164,7 +171,7 @@ function wordsOf(
     caption:
       'The images are the first of each group in the order of their SHA-256, which knows nothing of the result; each is named by the hash\u2019s first digits, which stand in results.csv. ' +
       'Within a row all maps in units of the score share one scale, stated at the left; others have their own, stated under them. ' +
-      'Colour where |map| is among the strongest 5\u00a0% of the row, fading below; line: the mask. A map that looks right need not be what moved the model, and one that looks odd may be.',
+      `Colour where |map| is among the strongest 5\u00a0% of the row, fading below${masked ? '; line: the mask' : ''}. A map that looks right need not be what moved the model, and one that looks odd may be.`,
   };
 }
 

@@ -15,6 +15,7 @@ import {
   type Fact,
 } from '../../report/block.ts';
 import { drawn } from '../../report/drawing-block.ts';
+import { flowFailures } from '../../report/failures.ts';
 import { list, writeModel } from '../../report/model-section.ts';
 import { duration, fixed, integer, notStated, timestamp } from '../../report/numbers.ts';
 import { Paper } from '../../report/paper.ts';
@@ -388,20 +389,7 @@ async function writeFailures(paper: Paper, { failures, passedOver }: StudyReport
   );
   if (failures.length === 0) return;
   paper.space(4);
-  await flowTable(
-    paper,
-    [
-      { title: 'File', share: 3 },
-      { title: 'Reason', share: 5 },
-      { title: 'What can be done', share: 3 },
-    ],
-    failures.map(({ file, reason, advice }): Cell[] => [
-      { text: file },
-      { text: reason, color: color.red },
-      { text: advice },
-    ]),
-    tableStyle,
-  );
+  await flowFailures(paper, failures);
 }
 
 function writeProvenance(paper: Paper, report: StudyReport): void {
