@@ -1,6 +1,8 @@
 /** What a contrast shows, in sentences; and what to know before believing it. */
 import type { LungShares } from '../../core/metrics/lung-parts.ts';
 import { lungName } from '../../core/metrics/lung-parts.ts';
+import { mapScale } from '../../core/attribution/choices.ts';
+import type { ExplanationResult } from '../../core/contract/result.ts';
 import type { ImageEntry } from '../../core/contract/library.ts';
 import type { Contrast, ContrastRegion, DensestEvidence, TransformChoice } from './contrast.ts';
 
@@ -118,7 +120,6 @@ function mapSentences({ maps, registration, pictureCorrelation }: Facts): string
 }
 
 function movedSentence(moved: readonly ContrastRegion[], { a, registration }: Facts): string {
-  const unit = a.result.scalar;
   const named = (sign: 1 | -1): string[] =>
     moved
       .filter((region) => region.sign === sign)
@@ -126,10 +127,16 @@ function movedSentence(moved: readonly ContrastRegion[], { a, registration }: Fa
         ({ sum, where, row, column }) =>
           `${sum > 0 ? '+' : ''}${Number(sum.toPrecision(2))} ${where} (row ${row}, column ${column})`,
       );
-  const [gained, lost] = [named(1), named(-1)];
+  const all = [...named(1), ...named(-1)];
   const caveat = registration === 'as-they-lie' ? ', as they lie' : '';
-  if (gained.length + lost.length === 0) return `No contribution moved${caveat}.`;
-  return `Largest changes of the contribution to the ${unit} of ${a.result.target}${caveat}: ${[...gained, ...lost].join('; ')}.`;
+  if (all.length === 0) return `Nothing moved in the map${caveat}.`;
+  return `Largest changes of the map of ${a.result.target}, in ${unitOfSums(a.result)}${caveat}: ${all.join('; ')}.`;
+}
+
+/** Of a map's values added up over a region: contributions come to a part of the score, slopes and squares to none. */
+export function unitOfSums({ method, parameters, scalar }: ExplanationResult): string {
+  const { unit, slope, signed } = mapScale({ id: method, parameters }, scalar);
+  return slope || !signed ? unit : scalar;
 }
 
 export function warningsOf(

@@ -9,6 +9,7 @@ import { significant, signed } from './numbers.ts';
 import { atMost, greyPng, overlayPng, printedStyle, type Raster } from './pictures.ts';
 import { color, contentWidth, size } from './theme.ts';
 import type { Typesetter } from './typesetter.ts';
+import { mapMeaning } from './words.ts';
 
 const GAP = 10;
 const TITLE = 12;
@@ -63,14 +64,14 @@ export function contrastFigure(finished: FinishedContrast, typesetter: Typesette
     );
   };
   const grid: Grid = finished;
+  // A difference has a sign, whatever the maps have.
   const style = printedStyle([a.map, b.map], { signed: true });
-  const changed = contrast.transform === null ? '' : 'changed';
   const mapOf = (raster: Raster, map: Float32Array): Uint8Array =>
     overlayPng(raster, { values: map, rows: grid.height, columns: grid.width }, style);
 
   title('A', 0, 0);
   picture(sketch, greyPng(shown.a), frame(0, 0, aspects.a));
-  title(changed === '' ? 'B' : 'B: A, changed', 1, 0);
+  title(contrast.transform === null ? 'B' : 'B: A, changed', 1, 0);
   picture(sketch, greyPng(shown.b), frame(1, 0, aspects.b));
 
   title(`Map of A: ${a.result.target}`, 0, 1);
@@ -221,10 +222,8 @@ function legend(
   sketch.text(`\u2212${significant(range, 2)} or less`, { x, y: top });
   sketch.text('0', { x: x + width / 2, y: top, align: 'center' });
   top += sketch.text(`${signed(range, 2)} or more`, { x: x + width, y: top, align: 'right' }).height + 2;
-  const { scalar, target } = a.result;
-  say(
-    `Contribution to the ${scalar} of ${target}, per pixel of the model\u2019s ${card.input.width} \u00d7 ${card.input.height} input: blue lowers it, orange raises it. In the difference: what B has less or more.`,
-  );
+  say(mapMeaning(a.result, card));
+  if (registered !== null) say('Of the difference, blue: B has less; orange: more.');
   say('Ring: where the map is densest.' + (a.lungs === null ? '' : ' Line: the lungs, by a model.'));
   if ((contrast.moved?.length ?? 0) > 0) say('Numbers: the largest changes, as listed.');
   if (registered !== null && contrast.maps !== null && contrast.maps.comparedArea < 1) {

@@ -2,7 +2,7 @@
 import { mapName } from '../../core/attribution/stated.ts';
 import type { Likeness } from '../../core/metrics/map-contrast.ts';
 import type { ContrastRegion, FinishedContrast } from '../app/contrast.ts';
-import { transformInWords } from '../app/contrast-words.ts';
+import { transformInWords, unitOfSums } from '../app/contrast-words.ts';
 import {
   columns,
   facts,
@@ -54,7 +54,7 @@ export async function writeContrast(
   const { app, target } = contrast.a.result;
   const paper = new Paper({
     title: 'Pathlight comparison: what moved between two pictures',
-    subject: `Integrated Gradients of the model ${card.id}`,
+    subject: `Two maps of the model ${card.id}`,
     createdAt,
     app,
     running: {
@@ -221,7 +221,8 @@ function writeRegions(paper: Paper, { contrast }: FinishedContrast): void {
     const how = registration === 'as-they-lie' ? ', as they lie' : ', in the frame of A';
     lists.unshift([`Largest changes, B \u2212 A${how}`, moved]);
   }
-  for (const [title, regions] of lists) section(paper, title, [regionTable(paper, regions, a.result.scalar)]);
+  for (const [title, regions] of lists)
+    section(paper, title, [regionTable(paper, regions, unitOfSums(a.result))]);
 }
 
 function regionTable(paper: Paper, regions: readonly ContrastRegion[], unit: string): Block {
@@ -256,12 +257,16 @@ function writeMaps(paper: Paper, { contrast }: FinishedContrast): void {
     const { result, densest, lungShares } = contrast[of];
     const { fx, fb, gap, gapRelative, mapChange, evaluations, lungs } = result;
     return [
-      { label: 'f(x), f(b)', value: `${significant(fx)}, ${significant(fb)}` },
-      {
-        label: 'Completeness gap',
-        value: `${signed(gap, 2)}${gapRelative === null ? '' : ` (${percent(gapRelative, 2)})`}`,
-      },
-      { label: 'Map change', value: percent(mapChange) },
+      ...(fx === null ? [] : [{ label: 'f(x), f(b)', value: `${significant(fx)}, ${significant(fb)}` }]),
+      ...(gap === null
+        ? []
+        : [
+            {
+              label: 'Completeness gap',
+              value: `${signed(gap, 2)}${gapRelative === null ? '' : ` (${percent(gapRelative, 2)})`}`,
+            },
+          ]),
+      ...(mapChange === null ? [] : [{ label: 'Map change', value: percent(mapChange) }]),
       { label: 'Evaluations', value: String(evaluations) },
       convergenceOf(contrast.converged[of]),
       {

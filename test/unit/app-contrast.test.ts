@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Analysis } from '../../main/app/analysis.ts';
 import {
   contrastImages,
+  type ContrastRequest,
   type FinishedContrast,
   prepareContrast,
   type TransformChoice,
@@ -43,7 +44,11 @@ function sample(start: string): LibraryImage {
   return found;
 }
 
-async function contrast(a: string, other: LibraryImage | TransformChoice): Promise<FinishedContrast> {
+async function contrast(
+  a: string,
+  other: LibraryImage | TransformChoice,
+  choice: Partial<Pick<ContrastRequest, 'method' | 'baseline'>> = {},
+): Promise<FinishedContrast> {
   const { card } = await models.find('pneumonia');
   const choices = {
     frame: 0,
@@ -52,6 +57,7 @@ async function contrast(a: string, other: LibraryImage | TransformChoice): Promi
     scalar: 'logit',
     ...asked,
     baseline: from('blurred'),
+    ...choice,
   } as const;
   const prepared = await prepareContrast(analysis, card, { ...choices, image: sample(a), other });
   const frames = contrastImages(analysis, prepared);
@@ -80,7 +86,7 @@ describe('an image against itself, changed by nothing', () => {
 
   test('says so', () => {
     const { summary, warnings } = finished.contrast;
-    expect(summary.join(' ')).toContain('No contribution moved');
+    expect(summary.join(' ')).toContain('Nothing moved in the map');
     expect(summary.join(' ')).toContain('The densest evidence stays');
     expect(warnings).toEqual(['The change changes nothing: this holds the computation against itself.']);
   });
@@ -135,6 +141,23 @@ test(
       '04-pneumonia-dx-jpeg.dcm',
       'copy.dcm',
     ]);
+  },
+  LONG,
+);
+
+test(
+  'a method that gives slopes is compared as slopes, and not accused of a criterion that it does not have',
+  async () => {
+    const gradient = { method: { id: 'gradient', parameters: {} }, baseline: null } as const;
+    const { contrast: found } = await contrast(
+      '04',
+      { ...unchanged, shift: { columns: 8, rows: 0 } },
+      gradient,
+    );
+    expect(found.converged).toEqual({ a: null, b: null });
+    expect(found.warnings).toEqual([]);
+    expect(found.summary.join(' ')).toContain('of the map of PNEUMONIA, in logit per unit of the input: ');
+    expect(found.maps?.exact.relativeChange).toBeLessThan(1e-6);
   },
   LONG,
 );
