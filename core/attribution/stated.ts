@@ -1,5 +1,6 @@
 /** How a method, a baseline and what came of them are told: the window and the report say the same. */
 import { type BaselineId, type BaselineKind, baselineKinds } from './baseline-kinds.ts';
+import type { CohortUse } from '../contract/result.ts';
 import type { Choice } from './choices.ts';
 import { type Stated, stateParameters } from './fields.ts';
 import { type Method, METHOD_IDS, type MethodId, methods } from './methods.ts';
@@ -52,6 +53,17 @@ export function limitsText(method: MethodId, baseline: BaselineId | null): strin
     return `Integrated Gradients show what changed the score relative to the ${baselineName(baseline)} baseline; they do not localise disease.`;
   }
   return `${methodOf(method).limits} It does not localise disease.`;
+}
+
+/** Which images of a folder took part, and why the others did not. */
+export function cohortText({ images, unreadable, sameClass, beyond }: CohortUse): string {
+  const others = [
+    [unreadable, 'could not be read'],
+    [sameClass, 'are called as this image is'],
+    [beyond, 'were not looked at: enough had been found'],
+  ] as const;
+  const left = others.flatMap(([count, why]) => (count === 0 ? [] : [`; ${count} ${why}`]));
+  return `${images.length} ${images.length === 1 ? 'image' : 'images'} of the folder${left.join('')}`;
 }
 
 /** What was found on the way, in words for what is known, by its name for the rest. */

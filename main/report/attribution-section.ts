@@ -1,5 +1,11 @@
 /** How the map was computed, and how good the integral is. */
-import { baselineName, findingTexts, methodOf, sumPromise } from '../../core/attribution/stated.ts';
+import {
+  baselineName,
+  cohortText,
+  findingTexts,
+  methodOf,
+  sumPromise,
+} from '../../core/attribution/stated.ts';
 import { columns, facts, note, panel, paragraph, stack, type Block, type Fact } from './block.ts';
 import { figure } from './figure.ts';
 import { integer, percent, significant, signed } from './numbers.ts';
@@ -59,7 +65,7 @@ function attributionFacts(data: ReportData): Fact[] {
       : [
           {
             label: 'Compared with',
-            value: `${cohort.images.length} images, named by their SHA-256 in result.json`,
+            value: `${cohortText(cohort)}; result.json names them by their SHA-256`,
           },
         ]),
     ...(baselineImage === null

@@ -4,6 +4,7 @@ import { type Choice, completeMethod, criterionOf, needsOf } from '../../core/at
 import type { MethodId } from '../../core/attribution/methods.ts';
 import { baselineKindOf } from '../../core/attribution/stated.ts';
 import type { Need } from '../../core/attribution/parameters.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
 import { BASELINES, DEFAULT_BASELINE } from '../../core/contract/result.ts';
 
 export interface OwnImage {
@@ -112,9 +113,14 @@ export function needText(needs: readonly Need[]): string {
 /** What the reader must still give before it can be computed; empty where nothing is missing. */
 export function missing(
   needs: readonly Need[],
-  { cohort, image }: { cohort: string | null; image: OwnImage | null },
+  { cohort, image, model }: { cohort: string | null; image: OwnImage | null; model: ModelCard | null },
 ): string[] {
+  const inside = needs.filter((need) => need === 'entropy' || need === 'representation');
+  const closed = model?.format !== undefined && model.format !== 'onnx';
   return [
+    ...(closed
+      ? inside.map((need) => `${needed[need]}, which a model in TensorFlow.js form does not give here`)
+      : []),
     ...(needs.includes('references') && cohort === null ? [needed.references] : []),
     ...(needs.includes('image') && image === null ? [needed.image] : []),
   ];

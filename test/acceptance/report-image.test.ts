@@ -431,11 +431,11 @@ describe.skipIf(!poppler)('by other methods', () => {
       baselineParameters: { steps: 100, rate: 0.01 },
       baselineFindings: [{ entropy: 0.6912, greatestEntropy: Math.LN2 }],
       baselineEvaluations: 100,
-      cohort: { images: ['a'.repeat(64), 'b'.repeat(64)], unreadable: 0, sameClass: 0, beyond: 0 },
+      cohort: { images: ['a'.repeat(64), 'b'.repeat(64)], unreadable: 1, sameClass: 0, beyond: 0 },
     });
     expect(text).toContain('entropy reached 0.6912 of at most 0.6931 (99.7 %)');
     expect(text).toContain('Baseline gradients 100');
-    expect(text).toContain('Compared with 2 images');
+    expect(text).toContain('Compared with 2 images of the folder; 1 could not be read');
   });
 
   it('sets any number of baselines in rows, their matrices numbered', async () => {

@@ -389,7 +389,7 @@ describe('asking by another method', () => {
     await userEvent.keyboard('b');
     await expect
       .element(explanation())
-      .toMatchTextContent('entropy reached 0.6910 of at most 0.6931 (99.7 %)');
+      .toMatchTextContent('Entropy reached 0.6910 of at most 0.6931 (99.7 %)');
     expect(lastRequest('review.compare')).toMatchObject({
       baselines: [
         { id: 'white' },

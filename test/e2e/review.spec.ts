@@ -244,7 +244,7 @@ test('cancels between two batches, and keeps what it has', async ({ app }) => {
     observer.observe(document.body, { subtree: true, childList: true, characterData: true });
   });
   await page.keyboard.press('e');
-  await expect(explanation(page)).toContainText('Cancelled: partial map');
+  await expect(explanation(page)).toContainText('Cancelled: partial map', { timeout: 60_000 });
   await page.keyboard.press('e');
   await expect(explanation(page)).toContainText('Converged', { timeout: 60_000 });
 });

@@ -16,6 +16,7 @@ import {
   formatCount,
   formatDate,
   formatPatientName,
+  formatGap,
   formatPercent,
   formatSeconds,
   formatSigned,
@@ -58,6 +59,8 @@ describe('format', () => {
     expect(formatPercent(0.00042)).toBe('0.04\u00a0%');
     expect(formatSmall(0.000123)).toBe('1.2·10⁻⁴');
     expect(formatSmall(-0.0456)).toBe('−0.046');
+    expect(formatGap(-0.0456)).toBe('−0.046');
+    expect(formatGap(4e-14)).toBe('<\u00a010⁻⁶');
     expect(formatCount(1234567)).toBe('1\u202f234\u202f567');
     expect(formatSeconds(4.26)).toBe('4.3 s');
     expect(formatSeconds(75)).toBe('1 min 15 s');
