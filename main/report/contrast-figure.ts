@@ -69,29 +69,18 @@ export function contrastFigure(finished: FinishedContrast, typesetter: Typesette
   const mapOf = (raster: Raster, map: Float32Array): Uint8Array =>
     overlayPng(raster, { values: map, rows: grid.height, columns: grid.width }, style);
 
-  title('A', 0, 0);
-  picture(sketch, greyPng(shown.a), frame(0, 0, aspects.a));
-  title(contrast.transform === null ? 'B' : 'B: A, changed', 1, 0);
-  picture(sketch, greyPng(shown.b), frame(1, 0, aspects.b));
-
-  title(`Map of A: ${a.result.target}`, 0, 1);
-  panel(
-    sketch,
-    mapOf(shown.a, a.map),
-    frame(0, 1, aspects.a),
-    grid,
-    a.lungs?.probability,
-    contrast.a.densest,
-  );
-  title(`Map of B: ${b.result.target}`, 1, 1);
-  panel(
-    sketch,
-    mapOf(shown.b, b.map),
-    frame(1, 1, aspects.b),
-    grid,
-    b.lungs?.probability,
-    contrast.b.densest,
-  );
+  for (const [place, of] of [
+    [0, 'a'],
+    [1, 'b'],
+  ] as const) {
+    const { result, map, lungs } = finished[of];
+    const name = of.toUpperCase();
+    title(of === 'b' && contrast.transform !== null ? 'B: A, changed' : name, place, 0);
+    picture(sketch, greyPng(shown[of]), frame(place, 0, aspects[of]));
+    title(`Map of ${name}: ${result.target}`, place, 1);
+    const drawn = frame(place, 1, aspects[of]);
+    panel(sketch, mapOf(shown[of], map), drawn, grid, lungs?.probability, contrast[of].densest);
+  }
 
   const third = frame(2, 1, aspects.a);
   if (registered === null) {

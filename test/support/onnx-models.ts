@@ -4,7 +4,8 @@ import { attributes } from '../../core/onnx/attributes.ts';
 import type { AttributeValues } from '../../core/onnx/builder.ts';
 import { writeModel } from '../../core/onnx/file.ts';
 import type { Declaration, Graph, Model, Node } from '../../core/onnx/graph.ts';
-import type { ElementType, Tensor } from '../../core/onnx/tensor.ts';
+import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
+import { elementCount, type ElementType, tensor, type Tensor } from '../../core/onnx/tensor.ts';
 
 export function node(
   operator: string,
@@ -28,6 +29,17 @@ export function declaration(
   type: ElementType = 'float32',
 ): Declaration {
   return { name, type, typeName: type, shape };
+}
+
+/** Draws weights one after the other: normal, of a given spread. */
+export function drawnWeights(seed: number): (shape: readonly number[], spread: number) => Tensor {
+  const random = randomSource(seed);
+  return (shape, spread) =>
+    tensor(
+      'float32',
+      shape,
+      normalNumbers(elementCount(shape), random).map((value) => spread * value),
+    );
 }
 
 export function modelBytes(

@@ -7,10 +7,8 @@ import type { ModelCard } from '../../core/contract/model-card.ts';
 import { displayOfModelInput, modelInput } from '../../core/imaging/model-input.ts';
 import { measureMap } from '../../core/metrics/measure.ts';
 import { metrics, type MetricId } from '../../core/metrics/metrics.ts';
-import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { cascade } from '../../core/metrics/randomisation.ts';
 import type { MethodProbe, Subject } from '../../core/metrics/subject.ts';
-import { elementCount, tensor, type Tensor } from '../../core/onnx/tensor.ts';
 import { createImages } from '../../main/app/images.ts';
 import { createLibrary, type LibraryImage } from '../../main/app/library.ts';
 import { methodProbe } from '../../main/app/method-probe.ts';
@@ -18,7 +16,7 @@ import { EngineClient } from '../../main/engine/client.ts';
 import { type AttributionJob, type EngineModel, mapsOf } from '../../main/engine/engine.ts';
 import { distance } from '../support/distance.ts';
 import { shippedCard, shippedModel } from '../support/engine-models.ts';
-import { declaration, modelBytes, node } from '../support/onnx-models.ts';
+import { declaration, drawnWeights, modelBytes, node } from '../support/onnx-models.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const engine = new EngineClient();
@@ -30,13 +28,7 @@ async function mapOf(job: AttributionJob): Promise<Float32Array> {
 }
 
 const side = 16;
-const random = randomSource(3);
-const weights = (shape: readonly number[], spread: number): Tensor =>
-  tensor(
-    'float32',
-    shape,
-    normalNumbers(elementCount(shape), random).map((value) => spread * value),
-  );
+const weights = drawnWeights(3);
 /** Three layers with weights. */
 const bytes = modelBytes({
   nodes: [

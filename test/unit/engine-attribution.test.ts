@@ -13,7 +13,6 @@ import { METHOD_IDS, methods } from '../../core/attribution/methods.ts';
 import { explainedScalar } from '../../core/attribution/explained-scalar.ts';
 import { buildGradientModel, representationLayer } from '../../core/autodiff/index.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
-import { elementCount, tensor, type Tensor } from '../../core/onnx/tensor.ts';
 import { randomisedModels } from '../../core/onnx/randomise.ts';
 import { attribute, type Seams } from '../../main/engine/attribute.ts';
 import { EngineClient } from '../../main/engine/client.ts';
@@ -28,20 +27,14 @@ import { differentiableModel } from '../../main/engine/gradient-model.ts';
 import { representationModel } from '../../main/engine/representation.ts';
 import { quick } from '../support/attribution-tasks.ts';
 import { distance } from '../support/distance.ts';
-import { declaration, modelBytes, node, openSession } from '../support/onnx-models.ts';
+import { declaration, drawnWeights, modelBytes, node, openSession } from '../support/onnx-models.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const engine = new EngineClient();
 afterAll(() => engine.close());
 
 const side = 12;
-const random = randomSource(3);
-const weights = (shape: readonly number[], spread: number): Tensor =>
-  tensor(
-    'float32',
-    shape,
-    normalNumbers(elementCount(shape), random).map((value) => spread * value),
-  );
+const weights = drawnWeights(3);
 /** Smooth, so that no unit's sign hangs on the last bit of a sum. */
 const bytes = modelBytes({
   nodes: [
