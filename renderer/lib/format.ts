@@ -62,7 +62,7 @@ export function formatSmall(value: number): string {
   return superscript(text).replace(/^-/, MINUS);
 }
 
-/** What a sum misses; what is no more than rounding is told as that. */
+/** By how much a sum misses; what is no more than rounding is told as that. */
 export function formatGap(gap: number): string {
   return Math.abs(gap) < 1e-6 ? '<\u00a010⁻⁶' : formatSmall(gap);
 }

@@ -284,7 +284,7 @@ describe('asking by another method', () => {
     client.stepwise = false;
     await userEvent.keyboard('e');
     await expect.element(explanation()).toMatchTextContent('Done: no stopping criterion 33 of 33');
-    await expect.element(explanation()).toMatchTextContent('Sum of the map +2.020 Should equal +2.000');
+    await expect.element(explanation()).toMatchTextContent('Sum +2.020 Should equal +2.000 Off by 0.02');
     await expect.element(explanation()).not.toMatchTextContent('Converged');
     await expect.element(viewport()).toMatchTextContent('PNEUMONIA, Guided IG, baseline: blurred W');
     expect(lastRequest('review.compare')).toMatchObject({
