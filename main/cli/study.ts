@@ -1,7 +1,7 @@
 /** `pathlight study`: methods, baselines and steps over a folder, measured, as tables. */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { PathlightError } from '../../core/contract/errors.ts';
+import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
 import { randomSource } from '../../core/metrics/random.ts';
 import { lockFolder } from '../app/folder-lock.ts';
@@ -69,9 +69,12 @@ export async function study(command: StudyCommand, terminal: Terminal): Promise<
       err.write('No DICOM image was found.\n');
       return 1;
     }
-    const cohort = command.cohort === null ? [] : await cohortOf(session, command.cohort, command, terminal);
+    const cohort: Cohort =
+      command.cohort === null
+        ? { images: [], refused: [] }
+        : await cohortOf(session, command.cohort, command, terminal);
     const cells = planOf(command.grids, {
-      cohort: cohort.length,
+      cohort: cohort.images.length,
       seed: command.seed,
       metrics: command.metrics,
     });
@@ -82,8 +85,9 @@ export async function study(command: StudyCommand, terminal: Terminal): Promise<
     const release = await lockFolder(command.out);
     try {
       return await studyFolder(command, terminal, session, {
-        ...{ models, cells, images, cohort, labels },
-        refused: found.refused,
+        ...{ models, cells, images, labels },
+        cohort: cohort.images,
+        refused: [...found.refused, ...cohort.refused],
         passedOver: found.foreign.map(({ file }) => file),
       });
     } finally {
@@ -237,21 +241,38 @@ async function labelsOf(file: string | null, images: readonly LibraryImage[]): P
   }
 }
 
+interface Cohort {
+  images: LibraryImage[];
+  /** Files that cannot be read: the cohort goes on without them. */
+  refused: RefusedFile[];
+}
+
 async function cohortOf(
-  { library }: Session,
+  { library, analysis }: Session,
   folder: string,
   { out, seed }: StudyCommand,
   { err, signal }: Terminal,
-): Promise<LibraryImage[]> {
-  const { images, refused } = await scan(library, [folder], out, createProgress(err), signal);
-  for (const failure of refused) err.write(failureLine(failure));
-  if (images.length === 0) {
+): Promise<Cohort> {
+  const found = await scan(library, [folder], out, createProgress(err), signal);
+  if (found.images.length > MOST_OF_COHORT) {
+    err.write(`The cohort has ${found.images.length} images: ${MOST_OF_COHORT} of them are drawn.\n`);
+  }
+  const cohort: Cohort = { images: [], refused: [...found.refused] };
+  for (const image of drawn(found.images, randomSource(seed)).slice(0, MOST_OF_COHORT)) {
+    signal.throwIfAborted();
+    try {
+      await analysis.images.decoded({ image, frame: 0 });
+      cohort.images.push(image);
+    } catch (error) {
+      const { message, advice } = toErrorReport(error);
+      cohort.refused.push({ file: image.entry.file, reason: message, advice });
+    }
+  }
+  for (const failure of cohort.refused) err.write(failureLine(failure));
+  if (cohort.images.length === 0) {
     throw new PathlightError('not-found', `No DICOM image was found in '${folder}'`, 'Check --cohort.');
   }
-  if (images.length > MOST_OF_COHORT) {
-    err.write(`The cohort has ${images.length} images: ${MOST_OF_COHORT} of them are drawn.\n`);
-  }
-  return drawn(images, randomSource(seed)).slice(0, MOST_OF_COHORT);
+  return cohort;
 }
 
 /** From each label in turn, drawn by the seed; in the folder's order. */
