@@ -64,7 +64,7 @@ describe.skipIf(!poppler)('the audit summary', () => {
 
   it('says what was run and what it does not show', () => {
     expect(text.replaceAll(' ', '')).toContain(data.card.sha256);
-    expect(text).toContain('gap tolerance 1.0 %, map tolerance 5.0 %');
+    expect(text).toContain('Gap tolerance 0.01 · Map tolerance 0.05');
     expect(text).toContain('A check that can fail, never a proof');
     expect(text).toContain('they do not localise disease');
     for (const font of fontsOf(document.bytes)) expect(font.embedded).toBe(true);
