@@ -181,18 +181,13 @@ function inferenceForm(node: Node, graph: GraphBuilder): readonly Node[] {
  * runtime's pools do not, and ONNX Runtime then finds its own shapes to contradict each other.
  */
 function withoutCeiling(node: Node, graph: GraphBuilder): Node {
-  const [call] = graph.calls(node);
-  const sizes = graph.dimensions(node.inputs[0] ?? '').slice(2);
-  const known = sizes.filter((size) => size !== 'batch');
+  const [x = ''] = node.inputs;
   const same = attribute.string(node, 'auto_pad', 'NOTSET').startsWith('SAME');
-  if (
-    attribute.int(node, 'ceil_mode', 0) !== 1 ||
-    same ||
-    call === undefined ||
-    known.length < sizes.length
-  ) {
-    return node;
-  }
+  if (attribute.int(node, 'ceil_mode', 0) !== 1 || same || !graph.has(x)) return node;
+  const [call] = graph.calls(node);
+  const sizes = graph.dimensions(x).slice(2);
+  const known = sizes.filter((size) => size !== 'batch');
+  if (call === undefined || known.length < sizes.length) return node;
   const stated = attribute.ints(node, 'kernel_shape', []);
   const { kernel, strides, dilations, begin, output } = windows(call, known, stated);
   const end = known.map((size, axis) => {
