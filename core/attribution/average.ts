@@ -43,22 +43,27 @@ export async function* averageRuns(
   let expected: number | null = 0;
   let shown: Summary | null = null;
   let evaluations = 0;
+  let limit = 0;
   const integrals: IntegralState[] = [];
   for (let k = 0; k < runs; k++) {
     for await (const frame of start(k)) {
+      const final = frame.final && k === runs - 1;
       const progress = {
         evaluations: evaluations + frame.evaluations,
-        maxEvaluations:
-          evaluations +
-          (frame.final ? frame.evaluations : frame.maxEvaluations) +
-          (runs - 1 - k) * frame.maxEvaluations,
-        final: frame.final && k === runs - 1,
+        // How many it may still be; at the end, what the runs together might have taken.
+        maxEvaluations: final
+          ? limit + frame.maxEvaluations
+          : evaluations +
+            (frame.final ? frame.evaluations : frame.maxEvaluations) +
+            (runs - 1 - k) * frame.maxEvaluations,
+        final,
       };
       if (frame.final) {
         sums = addRun(sums, frame.map);
         expected = expected === null || frame.expectedSum === null ? null : expected + frame.expectedSum;
         shown = summarise(sums, statistic, expected);
         evaluations += frame.evaluations;
+        limit += frame.maxEvaluations;
         if (frame.integral !== undefined) integrals.push(frame.integral);
       }
       const summary = shown ?? summarise(addRun(null, frame.map), statistic, null);
@@ -74,17 +79,18 @@ function combined(
   { gap, expectedSum }: Summary,
 ): IntegralState | undefined {
   if (integrals.length === 0) return undefined;
-  const all = (key: 'fx' | 'fb' | 'gapRelative' | 'gapBound' | 'mapChange'): number[] | null => {
+  const all = (key: 'fx' | 'fb' | 'gapBound' | 'mapChange'): number[] | null => {
     const values = integrals.map((integral) => integral[key]);
     return values.every((value) => value !== null) ? values : null;
   };
   const over = (values: number[] | null, summary: (values: number[]) => number): number | null =>
     values === null ? null : summary(values);
+  const differenceFloor = Math.max(...integrals.map((integral) => integral.differenceFloor));
   return {
     fx: over(all('fx'), mean),
     fb: over(all('fb'), mean),
     gapRelative:
-      gap === null || expectedSum === null || all('gapRelative') === null
+      gap === null || expectedSum === null || Math.abs(expectedSum) < differenceFloor
         ? null
         : Math.abs(gap / expectedSum),
     // The gap of a mean is no larger than the mean of the gaps.
@@ -93,6 +99,7 @@ function combined(
     converged: integrals.every(({ converged }) => converged),
     nodes: Math.max(...integrals.map(({ nodes }) => nodes)),
     secondsLeft: null,
+    differenceFloor,
   };
 }
 

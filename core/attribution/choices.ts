@@ -69,6 +69,13 @@ export function needsOf(choice: Choice<MethodId>): ReadonlySet<Need> {
   return new Set(chain(choice).flatMap(({ id }) => methods[id].needs));
 }
 
+/** What may bring a map's sum nearer to what it should be; null where nothing is known to. @param choice a complete one */
+export function nearerBy(choice: Choice<MethodId>): string | null {
+  return chain(choice)
+    .map(({ id }): Method => methods[id])
+    .reduce<string | null>((found, { nearer }) => nearer ?? found, null);
+}
+
 const Criterion = v.object({
   gapTolerance: v.number(),
   mapTolerance: v.number(),

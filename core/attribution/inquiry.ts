@@ -24,7 +24,10 @@ export interface Run {
 export type IntegralState = Pick<
   IntegralFrame,
   'fx' | 'fb' | 'gapRelative' | 'gapBound' | 'mapChange' | 'converged' | 'nodes' | 'secondsLeft'
->;
+> & {
+  /** Where the two scores differ by less, the gap is held against this, and there is no relative one. */
+  differenceFloor: number;
+};
 
 /** The state of a map after one batch. */
 export interface AttributionFrame {

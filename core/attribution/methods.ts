@@ -76,6 +76,8 @@ export interface Method {
   readonly helps: string;
   /** What the map's sum should equal. */
   readonly sum: string;
+  /** What may bring the sum nearer to that, where it can miss it; a method put around another leaves that to the one beneath. */
+  readonly nearer?: string;
   /** One sentence: what its map does not show. */
   readonly limits: string;
   /** What a pixel's value is: a share of the score, the score's slope, or what the method beneath gives, as it is or squared. */
@@ -207,7 +209,9 @@ async function* nested(
   const frames = integratedGradients(model, x, baseline, { ...parameters, batchSize }, signal);
   for await (const { map, gap, fx, fb, evaluations, maxEvaluations, final, ...state } of frames) {
     const { gapRelative, gapBound, mapChange, converged, nodes, secondsLeft } = state;
-    const integral = { fx, fb, gapRelative, gapBound, mapChange, converged, nodes, secondsLeft };
+    const { differenceFloor } = parameters;
+    const reached = { mapChange, converged, nodes, secondsLeft };
+    const integral = { fx, fb, gapRelative, gapBound, differenceFloor, ...reached };
     const expectedSum = fx === null || fb === null ? null : fx - fb;
     const sum =
       gap === null || expectedSum === null
@@ -292,6 +296,7 @@ export const methods = {
     family: 'Integrated Gradients',
     helps: 'To repeat what another tool computed with a stated rule and number of steps.',
     sum: sumOfBaseline,
+    nearer: 'more nodes',
     limits:
       'A sum that fits does not make the map right: with few nodes the errors of pixels cancel each other.',
     frames: 'estimate',
@@ -311,6 +316,7 @@ export const methods = {
     family: 'Integrated Gradients',
     helps: 'Where most of the change happens on a small part of the path, at a fixed number of gradients.',
     sum: sumOfBaseline,
+    nearer: 'more nodes',
     limits:
       'A sum that fits does not make the map right, and nothing says how far the map still is from its limit.',
     frames: 'estimate',
@@ -378,6 +384,7 @@ export const methods = {
     family: 'Compared with a cohort',
     helps: 'With a cohort to compare with, so that no single baseline decides.',
     sum: 'the mean of f(image) - f(reference), nearer with more samples',
+    nearer: 'more samples',
     limits:
       'Depends on the cohort: other references give another map, and few samples one that only comes near.',
     frames: 'estimate',
@@ -408,6 +415,7 @@ export const methods = {
     family: 'Other ways to the image',
     helps: 'Asks at which fineness of detail the evidence appears, without a baseline of another brightness.',
     sum: 'f(image) - f(image blurred most)',
+    nearer: 'more steps',
     limits: 'What blurring leaves as it is, brightness over large areas above all, cannot show.',
     frames: 'part of the path',
     parameters: v.strictObject({
@@ -431,6 +439,7 @@ export const methods = {
     helps:
       'Goes round where the model changes fast, so that less noise gathers; its sum falls short the more freely it may roam.',
     sum: sumOfBaseline,
+    nearer: 'a path nearer to the straight one (a smaller maxDistance) or more steps',
     limits:
       'The path follows the model that it explains: a quiet map may come from the path, not from the evidence.',
     frames: 'part of the path',
@@ -445,6 +454,7 @@ export const methods = {
     helps:
       'With images of the other class at hand: follows the model from this image to what it would have to become.',
     sum: 'f(image) less the mean of f(counterfactual)',
+    nearer: 'shorter steps, and more of them,',
     limits: 'Shows a way towards the references in the model\u2019s eyes, not that such an image can exist.',
     frames: 'estimate',
     needs: ['references', 'representation'],
@@ -460,6 +470,7 @@ export const methods = {
     helps:
       'Needs no baseline: explains the score against noisy versions of the image; the noise may be found for the smoothest map.',
     sum: 'f(image) less the mean score of the noisy images, to the first order',
+    nearer: 'less noise (a smaller deviation)',
     limits:
       'Holds to the first order: what a score does further from the image than the noise reaches cannot show.',
     frames: 'estimate',

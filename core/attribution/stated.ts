@@ -1,6 +1,6 @@
 /** How a method, a baseline and what came of them are told: the window and the report say the same. */
 import { type BaselineId, type BaselineKind, baselineKinds } from './baseline-kinds.ts';
-import type { CohortUse } from '../contract/result.ts';
+import type { CohortUse, ExplanationResult } from '../contract/result.ts';
 import type { Choice } from './choices.ts';
 import { type Stated, stateParameters } from './fields.ts';
 import { type Method, METHOD_IDS, type MethodId, methods } from './methods.ts';
@@ -55,15 +55,27 @@ export function limitsText(method: MethodId, baseline: BaselineId | null): strin
   return `${methodOf(method).limits} It does not localise disease.`;
 }
 
-/** Which images of a folder took part, and why the others did not. */
-export function cohortText({ images, unreadable, sameClass, beyond }: CohortUse): string {
+/** Which images of a folder took part, and why the others did not. @param drawn how many of them a baseline drew; null: all */
+export function cohortText(
+  { images, unreadable, sameClass, beyond }: CohortUse,
+  drawn: number | null,
+): string {
   const others = [
     [unreadable, 'could not be read'],
     [sameClass, 'are called as this image is'],
     [beyond, 'were not looked at: enough had been found'],
   ] as const;
   const left = others.flatMap(([count, why]) => (count === 0 ? [] : [`; ${count} ${why}`]));
-  return `${images.length} ${images.length === 1 ? 'image' : 'images'} of the folder${left.join('')}`;
+  const of = drawn === null || drawn === images.length ? '' : `${drawn} drawn of `;
+  return `${of}${images.length} ${images.length === 1 ? 'image' : 'images'} of the folder${left.join('')}`;
+}
+
+/** How many images of the cohort were drawn as baselines; null where every one took part, or every one might. */
+export function drawnOf({
+  baseline,
+  baselineFindings,
+}: Pick<ExplanationResult, 'baseline' | 'baselineFindings'>): number | null {
+  return baseline === 'cohort-sample' ? baselineFindings.length : null;
 }
 
 /** What was found on the way, in words for what is known, by its name for the rest. */

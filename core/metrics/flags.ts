@@ -1,5 +1,5 @@
 /** What a reader must know about one explanation before reading it: each a check that can fail, none a proof that all is well. */
-import { criterionOf } from '../attribution/choices.ts';
+import { criterionOf, nearerBy } from '../attribution/choices.ts';
 import { differenceFloor } from '../attribution/convergence.ts';
 import { methods } from '../attribution/methods.ts';
 import type { ExplanationResult, Flag } from '../contract/result.ts';
@@ -93,16 +93,17 @@ function notConverged({ converged, evaluations, method, parameters, ...facts }: 
 }
 
 /** Of a method that promises a sum and has no criterion of its own to reach it. */
-function sumMissed({ converged, method, sum, expectedSum, gap, scalar }: Facts): Flag | null {
+function sumMissed({ converged, method, parameters, sum, expectedSum, gap, scalar }: Facts): Flag | null {
   if (converged !== null || expectedSum === null || gap === null) return null;
   const missed = Math.abs(gap) / Math.max(Math.abs(expectedSum), differenceFloor(scalar));
   if (missed <= thresholds.failedGap) return null;
+  const nearer = nearerBy({ id: method, parameters });
   return {
     id: 'sum-missed',
     severity: 'warning',
     text:
       `The map sums to ${number(sum)} instead of ${number(expectedSum)} (${methods[method].sum}): it leaves ${percent(missed)} ` +
-      'of the change unexplained, or explains what did not change; more steps or samples may bring it nearer.',
+      `of the change unexplained, or explains what did not change${nearer === null ? '' : `; ${nearer} may bring it nearer`}.`,
   };
 }
 

@@ -1,4 +1,5 @@
 /** A result for a reader at a terminal. */
+import { cohortText, drawnOf } from '../../core/attribution/stated.ts';
 import type { ExplanationResult } from '../../core/contract/result.ts';
 
 /** Every figure in one line, each beside what it is to be compared with; a line below for each flag. */
@@ -8,10 +9,10 @@ export function resultLines(result: ExplanationResult): string {
   const threshold = prediction.threshold === null ? '' : ` (threshold ${prediction.threshold.toFixed(2)})`;
   const figures = [
     `${target} ${score.toFixed(3)}${threshold}`,
-    ...(result.method === 'integrated-gradients' ? [] : [question(result)]),
+    question(result),
     ...(converged === null ? [sum(result)] : [`gap ${gap(result)}`]),
     ...(converged === null ? [] : [`map change ${mapChange === null ? 'unknown' : percent(mapChange)}`]),
-    `${evaluations} evaluations`,
+    `${evaluations} ${evaluations === 1 ? 'evaluation' : 'evaluations'}`,
     ...(converged === null ? [] : [converged ? 'converged' : 'NOT CONVERGED']),
     ...spread(result),
     lungs(result),
@@ -23,8 +24,9 @@ export function resultLines(result: ExplanationResult): string {
   return `${image.file}${frame}  ${prediction.label}  ${figures.join('; ')}\n${flags}${notes}`;
 }
 
-function question({ method, baseline, cohort }: ExplanationResult): string {
-  const images = cohort === null ? '' : `, ${cohort.images.length} images to compare with`;
+function question(result: ExplanationResult): string {
+  const { method, baseline, cohort } = result;
+  const images = cohort === null ? '' : `, compared with ${cohortText(cohort, drawnOf(result))}`;
   return `${method}${baseline === null ? '' : ` from ${baseline}`}${images}`;
 }
 

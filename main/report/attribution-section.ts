@@ -2,6 +2,7 @@
 import {
   baselineName,
   cohortText,
+  drawnOf,
   findingTexts,
   methodOf,
   sumPromise,
@@ -65,7 +66,7 @@ function attributionFacts(data: ReportData): Fact[] {
       : [
           {
             label: 'Compared with',
-            value: `${cohortText(cohort)}; result.json names them by their SHA-256`,
+            value: `${cohortText(cohort, drawnOf(result))}; result.json names them by their SHA-256`,
           },
         ]),
     ...(baselineImage === null
@@ -125,9 +126,11 @@ function sumFacts({ result, map }: ReportData): Fact[] {
     ];
   }
   const relative =
-    result.gapRelative === null
-      ? 'not given: f(x) \u2212 f(b) is near zero'
-      : `${percent(result.gapRelative, 2)} of |f(x) \u2212 f(b)|; tolerance ${percent(gapTolerance)}`;
+    gap === null
+      ? `not given: no sum is promised (${sumPromise(method)})`
+      : result.gapRelative === null
+        ? 'not given: f(x) \u2212 f(b) is near zero'
+        : `${percent(result.gapRelative, 2)} of |f(x) \u2212 f(b)|; tolerance ${percent(gapTolerance)}`;
   return [
     { label: 'f(x), of the image', value: significant(fx) + unit },
     { label: 'f(b), of the baseline', value: significant(fb) + unit },

@@ -436,6 +436,18 @@ describe.skipIf(!poppler)('by other methods', () => {
     expect(text).toContain('entropy reached 0.6912 of at most 0.6931 (99.7 %)');
     expect(text).toContain('Baseline gradients 100');
     expect(text).toContain('Compared with 2 images of the folder; 1 could not be read');
+    const drawn = await textBy({
+      baseline: 'cohort-sample',
+      baselineParameters: { seed: 0, count: 2 },
+      baselineFindings: [{}, {}],
+      cohort: {
+        images: ['a', 'b', 'c'].map((each) => each.repeat(64)),
+        unreadable: 0,
+        sameClass: 0,
+        beyond: 0,
+      },
+    });
+    expect(drawn).toContain('Compared with 2 drawn of 3 images of the folder');
   });
 
   it('sets any number of baselines in rows, their matrices numbered', async () => {

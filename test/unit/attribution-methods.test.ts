@@ -239,8 +239,28 @@ describe('several baselines', () => {
     expect(frame.map[0]).toBeCloseTo(1, 5);
     expect(frame.deviation[0]).toBeCloseTo(Math.sqrt(8 / 3), 5);
     expect(frame.spread).toBeCloseTo(Math.sqrt(8 / 3), 5);
-    expect(frame).toMatchObject({ runs: 3, final: true, evaluations: 6 });
+    expect(frame).toMatchObject({ runs: 3, final: true, evaluations: 6, maxEvaluations: 6 });
     expect(frame.gap).toBeCloseTo(0, 5);
+  });
+
+  test('give the gap of their mean, also where one of them scores nearly as the image does', async () => {
+    const task = pictureTask(linearModel([1, ...new Array<number>(elements - 1).fill(0)]));
+    const from = (...values: number[]) =>
+      lastFrame(
+        explainOverBaselines(
+          'integrated-gradients',
+          task,
+          { maxEvaluations: 9 },
+          values.map((value) => task.x.map((own, i) => (i === 0 ? own - value : own))),
+          run,
+        ),
+      );
+    const frame = await from(0.1, 3.9);
+    expect(frame.expectedSum).toBeCloseTo(2, 5);
+    expect(frame.integral?.gapRelative).toBeCloseTo(Math.abs(frame.gap ?? NaN) / 2, 12);
+    // Each stops at five; together they might have taken twice nine.
+    expect(frame).toMatchObject({ final: true, evaluations: 10, maxEvaluations: 18 });
+    expect((await from(0.1, 0.3)).integral?.gapRelative).toBeNull();
   });
 });
 

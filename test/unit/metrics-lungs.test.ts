@@ -172,6 +172,14 @@ describe('a flag is raised', () => {
     const [flag] = raised(sound, { ...other, sum: 1.6, gap: -0.4 });
     expect(flag).toMatchObject({ id: 'sum-missed', severity: 'warning' });
     expect(flag?.text).toContain('sums to 1.60 instead of 2.00 (f(image) - f(baseline)): it leaves 20 %');
+    expect(flag?.text).toContain('a smaller maxDistance');
+    const smoothed = {
+      method: 'smoothgrad',
+      parameters: { around: { method: 'smooth-taylor', parameters: {} } },
+    } as const;
+    expect(raised(sound, { ...other, ...smoothed, sum: 1.6, gap: -0.4 })[0]?.text).toMatch(
+      /; less noise \(a smaller deviation\) may bring it nearer\.$/,
+    );
     expect(raised(sound, { ...other, sum: 1.9, gap: -0.1 })).toEqual([]);
     // Small differences are held against 1 of a logit, and 0.1 of a probability.
     const small = { ...other, expectedSum: 0.1, sum: 0.15, gap: 0.05 };
