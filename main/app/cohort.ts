@@ -1,13 +1,15 @@
 /** Other images to compare with: those of a folder of DICOM. */
+import { throwIfCancelled } from '../../core/attribution/path.ts';
 import type { CohortUse } from '../../core/contract/result.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { FrameOf, Images } from './images.ts';
 import { createLibrary, type LibraryImage } from './library.ts';
 
-/** The most images that are taken, and the memory that they may fill. */
-const MOST = 64;
-const BUDGET = 256 * 2 ** 20;
+/** The most images that are taken. */
+export const MOST_OF_COHORT = 64;
+/** Bytes that they may fill. */
+export const COHORT_BUDGET = 256 * 2 ** 20;
 
 export interface Cohort {
   use: CohortUse;
@@ -15,8 +17,13 @@ export interface Cohort {
   references: Float32Array[];
 }
 
-export interface CohortQuestion {
-  folder: string;
+/** An image that may be compared with, and the SHA-256 of its file. */
+export interface Candidate {
+  sha256: string;
+  image: LibraryImage;
+}
+
+interface Selection {
   /** SHA-256 of the image that they are compared with. */
   except: string;
   contract: ModelCard['input'];
@@ -24,52 +31,86 @@ export interface CohortQuestion {
   otherThan: { label: string; of: (image: FrameOf) => Promise<string> } | null;
 }
 
+export interface CohortQuestion extends Selection {
+  folder: string;
+}
+
 /**
- * Takes the single-frame images of a folder and its subfolders, in the order of their SHA-256: a choice that does not hang on names or
- * places, and that repeats. What cannot be read is counted and left out; so is the image itself, and what has been seen under another name.
+ * Chooses among the single-frame images of a folder and its subfolders. What cannot be read is counted and left out.
  * @yields how many files have been looked at, of how many
- * @throws PathlightError `not-found`; `bad-request` where no image is left; `cancelled`
+ * @throws PathlightError `not-found`; as `chooseCohort`
  */
 export async function* gatherCohort(
   images: Images,
-  { folder, except, contract, otherThan }: CohortQuestion,
+  { folder, ...selection }: CohortQuestion,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<{ done: number; total: number | null }, Cohort, undefined> {
-  const cancelled = (): void => {
-    if (signal?.aborted === true) throw new PathlightError('cancelled', 'Cancelled');
-  };
   const library = createLibrary();
   const found: LibraryImage[] = [];
-  const use: CohortUse = { images: [], unreadable: 0, sameClass: 0, beyond: 0 };
+  let refused = 0;
   yield { done: 0, total: null };
   for await (const event of library.open([folder])) {
-    cancelled();
+    throwIfCancelled(signal);
     if (event.type === 'image') found.push(library.find(event.image.id));
-    if (event.type === 'refused' && !event.foreign) use.unreadable++;
+    if (event.type === 'refused' && !event.foreign) refused++;
   }
+  const choosing = chooseCohort(images, await candidatesOf(images, found, signal), selection, signal);
+  for (;;) {
+    const { done, value } = await choosing.next();
+    if (done !== true) yield value;
+    else return { ...value, use: { ...value.use, unreadable: value.use.unreadable + refused } };
+  }
+}
 
+/** Each content once, under whatever names it was seen, in the order of their SHA-256: one that does not hang on names or places, and that repeats. */
+export async function candidatesOf(
+  images: Images,
+  found: readonly LibraryImage[],
+  signal: AbortSignal | undefined,
+): Promise<Candidate[]> {
   const distinct = new Map<string, LibraryImage>();
   for (const image of found) {
-    cancelled();
-    const sha256 = await images.sha256(image);
-    if (sha256 === except) continue;
-    if (image.entry.frames === 1) distinct.set(sha256, image);
-    else use.unreadable++;
+    throwIfCancelled(signal);
+    distinct.set(await images.sha256(image), image);
   }
+  return Array.from(distinct, ([sha256, image]) => ({ sha256, image })).sort((a, b) =>
+    a.sha256 < b.sha256 ? -1 : 1,
+  );
+}
+
+/**
+ * Takes the first of the candidates that fit, as many as the memory may hold. What cannot be read or has several frames is counted and
+ * left out; so is the image itself.
+ * @yields how many candidates have been looked at, of how many
+ * @throws PathlightError `bad-request` where no image is left; `cancelled`
+ */
+export async function* chooseCohort(
+  images: Images,
+  candidates: readonly Candidate[],
+  { except, contract, otherThan }: Selection,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ done: number; total: number }, Cohort, undefined> {
+  const others = candidates.filter(({ sha256 }) => sha256 !== except);
+  const single = others.filter(({ image }) => image.entry.frames === 1);
+  const use: CohortUse = {
+    images: [],
+    unreadable: others.length - single.length,
+    sameClass: 0,
+    beyond: 0,
+  };
   const size = contract.channels * contract.height * contract.width * Float32Array.BYTES_PER_ELEMENT;
-  const most = Math.max(1, Math.min(MOST, Math.floor(BUDGET / size)));
+  const most = Math.max(1, Math.min(MOST_OF_COHORT, Math.floor(COHORT_BUDGET / size)));
   const references: Float32Array[] = [];
   let looked = 0;
-  for (const [sha256, image] of [...distinct].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    cancelled();
+  for (const { sha256, image } of single) {
+    throwIfCancelled(signal);
     if (references.length === most) break;
     looked++;
+    const of = { image, frame: 0 };
     try {
-      const input = await images.input({ image, frame: 0 }, contract);
-      if (otherThan !== null && (await otherThan.of({ image, frame: 0 })) === otherThan.label)
-        use.sameClass++;
+      if (otherThan !== null && (await otherThan.of(of)) === otherThan.label) use.sameClass++;
       else {
-        references.push(input);
+        references.push(await images.input(of, contract));
         use.images.push(sha256);
       }
     } catch (error) {
@@ -77,9 +118,9 @@ export async function* gatherCohort(
       if (['cancelled', 'engine', 'model-refused'].includes(toErrorReport(error).kind)) throw error;
       use.unreadable++;
     }
-    yield { done: looked, total: distinct.size };
+    yield { done: looked, total: single.length };
   }
-  use.beyond = distinct.size - looked;
+  use.beyond = single.length - looked;
   if (references.length === 0) throw nothingLeft(use, otherThan?.label ?? null);
   return { use, references };
 }

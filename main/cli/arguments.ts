@@ -14,7 +14,7 @@ import type { Need } from '../../core/attribution/parameters.ts';
 import { type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
 import { METRIC_IDS, type MetricId } from '../../core/metrics/metrics.ts';
-import { DEFAULT_METRICS, DESIGN_IDS, type Grid, gridsOf } from '../study/plan.ts';
+import { DEFAULT_METRICS, DESIGN_IDS, type Grid, gridsOf, STUDY_BASELINES } from '../study/plan.ts';
 import type { TransformChoice } from '../app/contrast.ts';
 
 /** A mistake in what was typed: the message says which, and the command ends with exit code 2. */
@@ -302,7 +302,7 @@ function parseStudy(words: string[]): Command {
   const design = values.design === undefined ? null : oneOf('--design', values.design, DESIGN_IDS);
   const chosen = {
     methods: severalOf('--methods', values.methods, METHOD_IDS),
-    baselines: severalOf('--baselines', values.baselines, BASELINE_IDS),
+    baselines: severalOf('--baselines', values.baselines, STUDY_BASELINES),
     steps: listOf(values.steps)?.map((steps) => integer('--steps', steps, 2, 2048)) ?? null,
   };
   return {

@@ -1,7 +1,7 @@
 /** What `--help` prints. */
-import { BASELINE_IDS } from '../../core/attribution/baseline-kinds.ts';
 import { METHOD_IDS } from '../../core/attribution/methods.ts';
 import { METRIC_IDS } from '../../core/metrics/metrics.ts';
+import { STUDY_BASELINES } from '../study/plan.ts';
 import type { CommandName } from './arguments.ts';
 
 const EXPLANATION_OPTIONS = `  --model ID        the model to explain; explain: pneumonia by default
@@ -72,7 +72,7 @@ image with several frames it takes the first.
   --design NAME     idgi: each path with and without IDGI, over the steps; baselines: one method from six baselines;
                     all (default): both. The next three replace what it consists of
   --methods A,B     ${METHOD_IDS.join(', ')}
-  --baselines A,B   ${BASELINE_IDS.filter((id) => id !== 'image').join(', ')}
+  --baselines A,B   ${STUDY_BASELINES.join(', ')}
   --steps 8,16      numbers of steps, of the methods that take them
   --metrics A,B     ${METRIC_IDS.join(', ')}
   --cohort DIR      a folder of DICOM images to compare with, for the methods and baselines that do

@@ -1,9 +1,14 @@
 /** `pathlight study`: methods, baselines and steps over a folder, measured, as tables. */
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { completeBaseline, completeMethod } from '../../core/attribution/choices.ts';
+import type { Scalar } from '../../core/attribution/model.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
+import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
 import { randomSource } from '../../core/metrics/random.ts';
+import { type Candidate, candidatesOf, MOST_OF_COHORT } from '../app/cohort.ts';
 import { lockFolder } from '../app/folder-lock.ts';
 import { Journal } from '../app/journal.ts';
 import type { LibraryImage } from '../app/library.ts';
@@ -48,8 +53,6 @@ import {
 
 type StudyCommand = Extract<Command, { command: 'study' }>;
 
-/** Images of a cohort that are taken, so that they fit the memory. */
-const MOST_OF_COHORT = 64;
 const MOST_LABEL_BYTES = 64 * 2 ** 20;
 
 export async function study(command: StudyCommand, terminal: Terminal): Promise<ExitCode> {
@@ -69,12 +72,10 @@ export async function study(command: StudyCommand, terminal: Terminal): Promise<
       err.write('No DICOM image was found.\n');
       return 1;
     }
-    const cohort: Cohort =
-      command.cohort === null
-        ? { images: [], refused: [] }
-        : await cohortOf(session, command.cohort, command, terminal);
+    const cohort =
+      command.cohort === null ? null : await cohortOf(session, command.cohort, command, terminal);
     const cells = planOf(command.grids, {
-      cohort: cohort.images.length,
+      cohort: Math.min(MOST_OF_COHORT, cohort?.images.length ?? 0),
       seed: command.seed,
       metrics: command.metrics,
     });
@@ -85,9 +86,8 @@ export async function study(command: StudyCommand, terminal: Terminal): Promise<
     const release = await lockFolder(command.out);
     try {
       return await studyFolder(command, terminal, session, {
-        ...{ models, cells, images, labels },
-        cohort: cohort.images,
-        refused: [...found.refused, ...cohort.refused],
+        ...{ models, cells, images, labels, cohort },
+        refused: [...found.refused, ...(cohort?.refused ?? [])],
         passedOver: found.foreign.map(({ file }) => file),
       });
     } finally {
@@ -100,7 +100,7 @@ interface Plan {
   models: UsableModel[];
   cells: Cell[];
   images: LibraryImage[];
-  cohort: LibraryImage[];
+  cohort: Cohort | null;
   labels: Labels;
   refused: RefusedFile[];
   passedOver: string[];
@@ -164,7 +164,8 @@ async function runStudy(
   const began = performance.now();
   let [done, computed] = [0, 0];
   const request = {
-    ...{ images, models, cells, metrics, cohort, masks, target, scalar, blank, seed, journal },
+    ...{ images, models, cells, metrics, masks, target, scalar, blank, seed, journal },
+    cohort: cohort?.images ?? [],
     groupOf: labels.of,
     provider: device,
     mapsFolder: path.join(folder, 'maps'),
@@ -242,37 +243,76 @@ async function labelsOf(file: string | null, images: readonly LibraryImage[]): P
 }
 
 interface Cohort {
-  images: LibraryImage[];
+  folder: string;
+  /** Those that can be read, each content once, by their SHA-256. */
+  images: Candidate[];
   /** Files that cannot be read: the cohort goes on without them. */
   refused: RefusedFile[];
 }
 
 async function cohortOf(
-  { library, analysis }: Session,
+  { library, analysis: { images } }: Session,
   folder: string,
-  { out, seed }: StudyCommand,
+  { out }: StudyCommand,
   { err, signal }: Terminal,
 ): Promise<Cohort> {
-  const found = await scan(library, [folder], out, createProgress(err), signal);
-  if (found.images.length > MOST_OF_COHORT) {
-    err.write(`The cohort has ${found.images.length} images: ${MOST_OF_COHORT} of them are drawn.\n`);
-  }
-  const cohort: Cohort = { images: [], refused: [...found.refused] };
-  for (const image of drawn(found.images, randomSource(seed)).slice(0, MOST_OF_COHORT)) {
+  const progress = createProgress(err);
+  const found = await scan(library, [folder], out, progress, signal);
+  const cohort: Cohort = { folder, images: [], refused: [...found.refused] };
+  const candidates = await candidatesOf(images, found.images, signal);
+  for (const [k, candidate] of candidates.entries()) {
     signal.throwIfAborted();
+    const { image } = candidate;
+    const { file, frames } = image.entry;
+    progress.show(`Reading the images to compare with: ${k + 1} of ${candidates.length}`);
     try {
-      await analysis.images.decoded({ image, frame: 0 });
-      cohort.images.push(image);
+      if (frames !== 1) {
+        throw new PathlightError(
+          'unsupported',
+          'An image of several frames is not compared with',
+          'Keep images of one frame in the folder of --cohort.',
+        );
+      }
+      await images.decoded({ image, frame: 0 });
+      cohort.images.push(candidate);
     } catch (error) {
       const { message, advice } = toErrorReport(error);
-      cohort.refused.push({ file: image.entry.file, reason: message, advice });
+      cohort.refused.push({ file, reason: message, advice });
     }
   }
+  progress.clear();
   for (const failure of cohort.refused) err.write(failureLine(failure));
   if (cohort.images.length === 0) {
     throw new PathlightError('not-found', `No DICOM image was found in '${folder}'`, 'Check --cohort.');
   }
   return cohort;
+}
+
+/** The cohort as it can be traced: the files by their content, and one hash for all of them. */
+function cohortUse({ folder, images, refused }: Cohort): NonNullable<StudyReport['cohort']> & {
+  folder: string;
+} {
+  const digests = images.map(({ sha256 }) => sha256);
+  const sha256 = createHash('sha256').update(digests.join('\n')).digest('hex');
+  return { folder, sha256, images: digests, unreadable: refused.length };
+}
+
+/** A map of the plan with every parameter stated, as `model` has it computed. */
+function completeCell(
+  { method, baseline, parameters, ...cell }: Cell,
+  { id: model, input }: ModelCard,
+  scalar: Scalar,
+): Cell & { model: string } {
+  return {
+    ...{ model, method, baseline, ...cell },
+    parameters: {
+      method: completeMethod({ id: method, parameters: parameters.method }, scalar).parameters,
+      baseline:
+        baseline === null
+          ? {}
+          : completeBaseline({ id: baseline, parameters: parameters.baseline }, input).parameters,
+    },
+  };
 }
 
 /** From each label in turn, drawn by the seed; in the folder's order. */
@@ -304,7 +344,7 @@ async function writeFigures(
   { folder, out, masks, device, seed, blank }: StudyCommand,
   { err, signal }: Terminal,
   { engine, analysis, models: known }: Session,
-  { models, cells, images, labels, passedOver }: Plan,
+  { models, cells, images, labels, cohort, passedOver }: Plan,
   { rows, likenesses, steps, failures, notes }: Outcome,
   seconds: number,
 ): Promise<void> {
@@ -318,6 +358,7 @@ async function writeFigures(
     notes: [...labels.notes, ...notes],
     models: models.map(({ card }) => card),
     lungsCard: lungs?.card ?? null,
+    cohort: cohort === null ? null : cohortUse(cohort),
     methods: methodSettings(cells),
     baselines: baselineSettings(cells),
     device: deviceText(await engine.device(device, model.engine)),
@@ -353,7 +394,7 @@ async function writeTables(
   const lungs = await session.models.lungs();
   const asked = {
     app: session.analysis.app,
-    ...{ folder, images: images.length, cohort: cohort.length },
+    ...{ folder, images: images.length, cohort: cohort === null ? null : cohortUse(cohort) },
     models: models.map(({ card }) => ({ id: card.id, sha256: modelSha256(card) })),
     masks:
       masks === null
@@ -362,7 +403,7 @@ async function writeTables(
           : { model: lungs.card.id, sha256: modelSha256(lungs.card) }
         : { folder: masks },
     ...{ target, scalar, blank, seed, metrics },
-    maps: cells,
+    maps: models.flatMap(({ card }) => cells.map((cell) => completeCell(cell, card, scalar))),
     notes: [...labels.notes, ...notes],
   };
   await writeFilesAtomically(command.out, [

@@ -1,5 +1,10 @@
 /** What a study computes: the grid of methods, baselines and steps, each map of it once. */
-import { type BaselineId, baselineKinds, type BaselineKind } from '../../core/attribution/baseline-kinds.ts';
+import {
+  BASELINE_IDS,
+  type BaselineId,
+  type BaselineKind,
+  baselineKinds,
+} from '../../core/attribution/baseline-kinds.ts';
 import { completeMethod, needsOf } from '../../core/attribution/choices.ts';
 import { fieldsOf } from '../../core/attribution/fields.ts';
 import { type Method, type MethodId, methods } from '../../core/attribution/methods.ts';
@@ -7,6 +12,12 @@ import type { Need } from '../../core/attribution/parameters.ts';
 import type { MetricId } from '../../core/metrics/metrics.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { StudyChoice } from './row.ts';
+
+/** Those that a study may take: it has no single image to start from. */
+export const STUDY_BASELINES: readonly BaselineId[] = BASELINE_IDS.filter((id) => {
+  const { needs }: BaselineKind = baselineKinds[id];
+  return !needs.includes('image');
+});
 
 /** Methods, each from every baseline and with every number of steps that it takes. */
 export interface Grid {

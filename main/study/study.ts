@@ -8,14 +8,16 @@ import { sumChannels } from '../../core/attribution/sum-channels.ts';
 import type { DeviceInfo } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
-import type { ModelCard } from '../../core/contract/model-card.ts';
 import { readNpy, writeNpy } from '../../core/imaging/npy.ts';
 import { completenessGap } from '../../core/metrics/completeness.ts';
 import { type Measured, measureMap } from '../../core/metrics/measure.ts';
 import { type MetricId, metrics } from '../../core/metrics/metrics.ts';
 import type { MethodProbe, Value } from '../../core/metrics/subject.ts';
-import type { Analysis } from '../app/analysis.ts';
+import { type Analysis, returned } from '../app/analysis.ts';
 import { FATAL } from '../app/audit.ts';
+import { MemoCache } from '../app/byte-cache.ts';
+import { type Candidate, chooseCohort, type Cohort, COHORT_BUDGET } from '../app/cohort.ts';
+import type { FrameOf } from '../app/images.ts';
 import type { Journal } from '../app/journal.ts';
 import type { LibraryImage } from '../app/library.ts';
 import { methodProbe } from '../app/method-probe.ts';
@@ -38,8 +40,8 @@ export interface StudyRequest extends Questions {
   models: readonly UsableModel[];
   cells: readonly Cell[];
   metrics: readonly MetricId[];
-  /** Images to compare with, for methods and baselines that do. */
-  cohort: readonly LibraryImage[];
+  /** Images to compare with, for methods and baselines that do, in the order in which they are taken. */
+  cohort: readonly Candidate[];
   journal: Journal<StudyLine>;
   /** Where the maps are kept. */
   mapsFolder: string;
@@ -117,7 +119,10 @@ class Run {
   readonly #signal: AbortSignal;
   readonly #known: Known;
   readonly #code = codeIdentity();
-  readonly #cohorts = new Map<string, Promise<{ sha256: string; x: Float32Array }[]>>();
+  /** Of any class and of another: an image asks for no more than the two. */
+  readonly #cohorts = new MemoCache<Cohort>(2 * COHORT_BUDGET, ({ references }) =>
+    references.reduce((sum, { byteLength }) => sum + byteLength, 0),
+  );
 
   constructor(engine: Engine, analysis: Analysis, request: StudyRequest, signal: AbortSignal) {
     this.#engine = engine;
@@ -173,12 +178,12 @@ class Run {
     const { model, sha256, x, target } = studied;
     const { scalar, mapsFolder, provider } = this.#request;
     const { card } = model;
-    const references = await this.#references(cell, card, sha256);
+    const cohort = await this.#cohort(cell, studied);
     // The self-test's figures say how good the map is, not which map it is.
     const computer = { ...device, selfTest: null };
     const key = keyOf([
       ...[sha256, 0, modelSha256(card), card.input, card.heldInputs, card.output, target.index, scalar],
-      ...[cell.method, cell.baseline, cell.parameters, references.map((each) => each.sha256)],
+      ...[cell.method, cell.baseline, cell.parameters, cohort?.use.images ?? []],
       ...[computer, this.#code],
     ]);
     const { parameters, method, baseline } = cell;
@@ -191,7 +196,7 @@ class Run {
       scalar,
       method: { id: method, parameters: parameters.method },
       baseline: baseline === null ? null : { id: baseline, parameters: parameters.baseline },
-      ...(references.length === 0 ? {} : { references: references.map((each) => each.x) }),
+      ...(cohort === null ? {} : { references: cohort.references }),
     };
     const before = this.#known.made(key);
     if (before !== undefined && (await isThere(path.join(mapsFolder, fileOf(key))))) {
@@ -223,28 +228,39 @@ class Run {
     throw new PathlightError('engine', 'The computation ended before its final map', 'Start it again.');
   }
 
-  async #references(
+  /** What the image is compared with, chosen as for a single explanation. @returns null where the cell compares with nothing */
+  async #cohort(
     { method, baseline, parameters }: Cell,
-    card: ModelCard,
-    except: string,
-  ): Promise<{ sha256: string; x: Float32Array }[]> {
-    const needs = [
-      ...needsOf(completeMethod({ id: method, parameters: parameters.method }, 'logit')),
+    { sha256, prediction: { label }, model: { card } }: StudiedImage,
+  ): Promise<Cohort | null> {
+    const needs = new Set([
+      ...needsOf(completeMethod({ id: method, parameters: parameters.method }, this.#request.scalar)),
       ...(baseline === null ? [] : baselineKinds[baseline].needs),
-    ];
-    if (!needs.includes('references')) return [];
-    const contract = JSON.stringify(card.input);
-    const cohort =
-      this.#cohorts.get(contract) ??
-      Promise.all(
-        this.#request.cohort.map(async (image) => ({
-          sha256: await this.#analysis.images.sha256(image),
-          x: await this.#analysis.images.input({ image, frame: 0 }, card.input),
-        })),
-      );
-    this.#cohorts.set(contract, cohort);
-    // An image is not compared with itself.
-    return (await cohort).filter(({ sha256 }) => sha256 !== except);
+    ]);
+    if (!needs.has('references')) return null;
+    const { cohort } = this.#request;
+    // What follows the model's representation leads to images that it calls otherwise.
+    const otherThan = needs.has('representation')
+      ? {
+          label,
+          of: async (image: FrameOf) => (await this.#analysis.predict(image, card.id)).label,
+        }
+      : null;
+    const within = cohort.some((candidate) => candidate.sha256 === sha256);
+    const key = JSON.stringify([
+      ...(otherThan === null ? [card.input] : [card.id, label]),
+      within ? sha256 : null,
+    ]);
+    return this.#cohorts.get(key, () =>
+      returned(
+        chooseCohort(
+          this.#analysis.images,
+          cohort,
+          { except: sha256, contract: card.input, otherThan },
+          this.#signal,
+        ),
+      ),
+    );
   }
 
   async #remember(line: StudyLine): Promise<void> {

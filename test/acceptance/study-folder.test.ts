@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -29,6 +30,8 @@ const words = (out: string, ...more: string[]): string[] => [
   ...['--methods', 'idgi-ig,blur-ig', '--baselines', 'black,blurred', '--steps', '4,8'],
   ...['--metrics', 'completeness-gap,relevance-mass,infidelity', ...more],
 ];
+
+const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
 /** A table's records by its header. */
 function records(file: string): Record<string, string>[] {
@@ -231,6 +234,44 @@ describe('what is wrong with a study is said', () => {
     LONG,
   );
 });
+
+test(
+  'study.json names the cohort by its content, and every parameter of every map',
+  async () => {
+    const [out, cohort] = [path.join(temporary, 'traced'), path.join(temporary, 'cohort')];
+    mkdirSync(cohort);
+    for (const name of names) copyFileSync(path.join(folder, name), path.join(cohort, name));
+    copyFileSync(path.join(folder, names[0] ?? ''), path.join(cohort, 'again.dcm'));
+    const whole = readFileSync(path.join(folder, names[0] ?? ''));
+    writeFileSync(path.join(cohort, 'cut.dcm'), whole.subarray(0, 9000));
+    const { err } = await pathlight([
+      ...['study', path.join(folder, names[0] ?? ''), '--out', out, '--cohort', cohort, '--seed', '3'],
+      ...['--methods', 'expected-gradients,idgi-ig', '--baselines', 'blurred', '--steps', '2'],
+      ...['--metrics', 'sparseness'],
+    ]);
+    expect(err).toContain('cut.dcm: ');
+    const digests = names
+      .map((name) => sha256(readFileSync(path.join(folder, name))))
+      .toSorted((a, b) => (a < b ? -1 : 1));
+    const asked = JSON.parse(readFileSync(path.join(out, 'study.json'), 'utf8')) as Record<string, unknown>;
+    expect(asked['cohort']).toEqual({
+      folder: cohort,
+      images: digests,
+      sha256: sha256(digests.join('\n')),
+      unreadable: 1,
+    });
+    expect(asked['maps']).toMatchObject([
+      { model: 'pneumonia', method: 'expected-gradients', parameters: { method: { samples: 2, seed: 3 } } },
+      // The sigma is the default at 224 x 224.
+      {
+        model: 'pneumonia',
+        method: 'idgi-ig',
+        parameters: { method: { steps: 2 }, baseline: { sigma: expect.any(Number) as number } },
+      },
+    ]);
+  },
+  LONG,
+);
 
 test(
   'questions the methods: an edge detector would survive the weights, the map does not',

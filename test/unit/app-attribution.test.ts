@@ -1,6 +1,6 @@
 /** Every method and baseline as the application is asked for them: cohorts from folders, an image of one's own, what stands in the result. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BASELINE_IDS, type BaselineId } from '../../core/attribution/baseline-kinds.ts';
@@ -9,13 +9,18 @@ import type { ModelCard } from '../../core/contract/model-card.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { tensor } from '../../core/onnx/tensor.ts';
 import { Analysis, type Explanation, type ExplanationRequest, returned } from '../../main/app/analysis.ts';
+import { candidatesOf } from '../../main/app/cohort.ts';
 import { fileSha256 } from '../../main/app/images.ts';
+import { Journal } from '../../main/app/journal.ts';
 import { createLibrary, type LibraryImage } from '../../main/app/library.ts';
 import { createModelCatalogue } from '../../main/app/models.ts';
 import { parseResult } from '../../main/app/result-schema.ts';
 import { applicationRoot } from '../../main/app/root.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import { openResultStore } from '../../main/store/results.ts';
+import { type Cell, planOf } from '../../main/study/plan.ts';
+import { parseLine } from '../../main/study/record.ts';
+import { readMap, study, type StudyRequest } from '../../main/study/study.ts';
 import { quick } from '../support/attribution-tasks.ts';
 import { shippedCard } from '../support/engine-models.ts';
 import { declaration, modelBytes, node } from '../support/onnx-models.ts';
@@ -195,6 +200,61 @@ describe('a cohort', () => {
     );
     expect(frames[0]?.header).toMatchObject({ type: 'preparation', step: 'cohort', done: 0, total: null });
     expect(frames.map(({ header }) => header.type)).toContain('map');
+  });
+});
+
+describe('a study', () => {
+  /** What becomes of the first sample's maps: pixels by method, and failures. */
+  async function studied(of: readonly LibraryImage[], cells: readonly Cell[]) {
+    const where = mkdtempSync(path.join(folder, 'study-'));
+    const journal = await Journal.open(path.join(where, 'study.jsonl'), parseLine);
+    const maps: Record<string, number[]> = {};
+    const failures: string[] = [];
+    const request: StudyRequest = {
+      ...{ images: [sample(0)], groupOf: () => '', models: [await models.find('tiny')], cells },
+      ...{ metrics: ['sparseness'], target: null, scalar: 'logit', blank: 'blurred', masks: null, seed: 1 },
+      ...{ provider: 'cpu', journal, mapsFolder: path.join(where, 'maps') },
+      cohort: await candidatesOf(analysis.images, of, undefined),
+    };
+    for await (const event of study(engine, analysis, request, new AbortController().signal)) {
+      if (event.type === 'failed') failures.push(event.failure.reason);
+      if (event.type !== 'map') continue;
+      for (const { method, map } of event.rows) {
+        maps[method] = Array.from(await readMap(path.join(where, 'maps', map)));
+      }
+    }
+    await journal.close();
+    return { maps, failures };
+  }
+  const cellsOf = (methods: readonly MethodId[], baselines: readonly BaselineId[]): Cell[] =>
+    planOf([{ methods, baselines, steps: [4] }], { cohort: 2, seed: 1 });
+
+  test('compares with what a single explanation compares with, and so comes to its map', async () => {
+    const cells = cellsOf(['ig2', 'expected-gradients'], []);
+    const { maps, failures } = await studied(images, cells);
+    expect(failures).toEqual([]);
+    for (const { method, parameters } of cells) {
+      const alone = request(method, null, {
+        ...{ parameters: parameters.method, cohort: { folder: cohort } },
+        target: labels[0] ?? null,
+      });
+      expect(maps[method], method).toEqual(Array.from((await explained(alone)).map));
+    }
+  });
+
+  test('has no map that follows a representation where the model calls all alike, and says why', async () => {
+    const alike = images.filter((_, i) => labels[i] === labels[0]);
+    const cells = [
+      ...cellsOf(['ig2', 'expected-gradients'], []),
+      ...cellsOf(['integrated-gradients-fixed'], ['counterfactual']),
+    ];
+    const { maps, failures } = await studied(alike, cells);
+    expect(Object.keys(maps)).toEqual(['expected-gradients']);
+    const reason = `An image of another class is needed, but the model calls all ${alike.length - 1} of the folder '${labels[0]}'`;
+    expect(failures).toEqual([
+      expect.stringContaining(`ig2, 4 steps: ${reason}`),
+      expect.stringContaining(`integrated-gradients-fixed from counterfactual, 4 steps: ${reason}`),
+    ]);
   });
 });
 

@@ -194,6 +194,8 @@ describe('a command line', () => {
     ['audit x y --model m --out o', "'audit' wants one folder"],
     ['study x', "'study' wants --out DIR"],
     ['study x --out o --methods idgi-ig,lime', '--methods is one of integrated-gradients, '],
+    ['study x --out o --baselines pink', "cohort-sample, not 'pink'"],
+    ['study x --out o --baselines image', "not 'image'"],
     ['study x --out o --steps 8,many', "--steps is a whole number from 2 to 2048, not 'many'"],
     ['study x --out o --design both', "--design is one of idgi, baselines, all, not 'both'"],
     ['model', "'model' is followed by 'check'"],

@@ -25,6 +25,15 @@ export interface StudyReport {
   models: readonly ModelCard[];
   /** The model that drew the masks; null: none was asked. */
   lungsCard: ModelCard | null;
+  /** What images were compared with; null: nothing was. */
+  cohort: {
+    /** SHA-256 of each file, sorted. */
+    images: readonly string[];
+    /** Of `images`, a line each without an end of the last: hexadecimal. */
+    sha256: string;
+    /** Files left out: they cannot be read, or have several frames. */
+    unreadable: number;
+  } | null;
   methods: readonly StudySetting[];
   baselines: readonly StudySetting[];
   /** What pixels become where a metric takes them away. */

@@ -185,6 +185,7 @@ function whatWasRun(report: StudyReport, { images, masks, targets, scalars, step
       label: 'Model',
       value: `${card.name}, version ${card.version} (${card.id}); SHA-256 ${modelSha256(card)}`,
     })),
+    ...(report.cohort === null ? [] : [{ label: 'Cohort', value: cohortText(report.cohort) }]),
     {
       label: 'Masks',
       value:
@@ -220,6 +221,12 @@ function whatWasRun(report: StudyReport, { images, masks, targets, scalars, step
     { label: 'Device', value: report.device },
     { label: 'Time', value: `${duration(report.seconds)} for this run` },
   ];
+}
+
+/** "12 images to compare with, 1 left out; SHA-256 of their sorted SHA-256 4f0c…": study.json has them all. */
+function cohortText({ images, unreadable, sha256 }: NonNullable<StudyReport['cohort']>): string {
+  const left = unreadable === 0 ? '' : `, ${integer(unreadable)} left out`;
+  return `${integer(images.length)} image${images.length === 1 ? '' : 's'} to compare with${left}; SHA-256 of their sorted SHA-256 ${sha256.slice(0, 16)}\u2026 (all in study.json)`;
 }
 
 const settingText = (name: string, parameters: string): string =>
