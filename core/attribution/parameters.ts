@@ -1,6 +1,7 @@
 /** What methods and baselines have in common in what they take. */
 import * as v from 'valibot';
 import { PathlightError } from '../contract/errors.ts';
+import { type Field, fieldsOf, limitsOf } from './fields.ts';
 
 /** A parameter's name and, where the name is not enough, what it means: kept in its schema, where forms and reports find them. */
 export const called = <Schema extends v.GenericSchema>(title: string, schema: Schema, meaning = '') =>
@@ -67,11 +68,31 @@ export function parseParameters<Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, parameters ?? {});
   if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const path = v.getDotPath(issue);
-  throw new PathlightError(
-    'bad-request',
-    `${name}: ${path === null ? issue.message : `${path}: ${issue.message}`}`,
-    'Leave a parameter out to take its default.',
-  );
+  const [{ path = [], input, expected }] = parsed.issues;
+  const keys = path.map(({ key }) => String(key));
+  const fields = fieldsOf(schema);
+  const field = fields.find(({ key }) => key === keys[0]);
+  // What a strict object does not know, valibot expects never.
+  if (expected === 'never') {
+    const known = fields.map(({ key }) => key).join(', ') || 'none';
+    throw misfit(`There is no parameter '${keys.join('.')}'; ${name} has ${known}`);
+  }
+  if (field === undefined) throw misfit(`${name} takes its parameters by name, not ${shown(input)}`);
+  throw misfit(`${name}: ${keys.join('.')} is ${wanted(field, keys.length > 1)}, not ${shown(input)}`);
+}
+
+function misfit(message: string): PathlightError {
+  return new PathlightError('bad-request', message, 'Leave a parameter out to take its default.');
+}
+
+/** @param within the value stands within that of the field */
+function wanted(field: Field, within: boolean): string {
+  if (field.kind === 'number') return limitsOf(field);
+  if (field.kind === 'method' && !within)
+    return `another method, as in ${field.key}.method=${field.options[0] ?? ''}`;
+  return `one of ${field.options.join(', ')}`;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
 }

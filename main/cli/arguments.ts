@@ -10,7 +10,7 @@ import {
 import { type Choice, completeMethod, needsOf } from '../../core/attribution/choices.ts';
 import { METHOD_IDS, type MethodId } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
-import type { Need } from '../../core/attribution/parameters.ts';
+import { type Need, parseParameters } from '../../core/attribution/parameters.ts';
 import { type Provider, PROVIDERS } from '../../core/contract/device.ts';
 import { BASELINES, DEFAULT_BASELINE, type BaselineName } from '../../core/contract/result.ts';
 import { METRIC_IDS, type MetricId } from '../../core/metrics/metrics.ts';
@@ -419,10 +419,12 @@ function baselineOf(
   others: OtherImages | null,
 ): Choice<BaselineId> {
   const usual = others?.baselineImage == null ? DEFAULT_BASELINE : 'image';
-  return {
-    id: oneOf('--baseline', values.baseline ?? usual, BASELINE_IDS),
-    parameters: settings('--baseline-set', values['baseline-set']),
-  };
+  const id = oneOf('--baseline', values.baseline ?? usual, BASELINE_IDS);
+  const parameters = settings('--baseline-set', values['baseline-set']);
+  const kind: BaselineKind = baselineKinds[id];
+  // Only checked: a default may follow from the size of the model's input.
+  parseParameters(kind.parameters, parameters, kind.name);
+  return { id, parameters };
 }
 
 /** "steps=50", "around.method=guided-ig": what is a number becomes one; names within names become objects within objects. */

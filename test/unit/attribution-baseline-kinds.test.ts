@@ -104,7 +104,9 @@ describe('the table', () => {
     );
     const small = { references: [x, new Float32Array(4)] };
     await expect(async () => made('cohort-mean', {}, small)).rejects.toThrow(/reference 2 has 4 values/);
-    await expect(async () => made('uniform', { count: 0 })).rejects.toThrow(/Uniform noise: count: /);
+    await expect(async () => made('uniform', { count: 0 })).rejects.toThrow(
+      /^Uniform noise: count is a whole number from 1 to 64, not 0$/,
+    );
   });
 });
 

@@ -51,10 +51,31 @@ describe('the table', () => {
   test('says which parameter does not fit', () => {
     const attempt = (parameters: unknown) => () =>
       explain('guided-ig', pictureTask(smoothModel()), parameters, run);
-    expect(attempt({ fraction: 0 })).toThrow(/^Guided IG: fraction: /);
-    expect(attempt({ fractoin: 0.5 })).toThrow(/^Guided IG: fractoin: /);
-    expect(attempt(7)).toThrow(/^Guided IG: /);
+    expect(attempt({ fraction: 0 })).toThrow(
+      /^Guided IG: fraction is a number above 0 and at most 1, not 0$/,
+    );
+    expect(attempt({ steps: 1.5 })).toThrow(/^Guided IG: steps is a whole number from 1 to 4096, not 1\.5$/);
+    expect(attempt({ rule: 'middle' })).toThrow(/^Guided IG: rule is one of left, trapezoid, not 'middle'$/);
+    expect(attempt({ fractoin: 0.5 })).toThrow(
+      /^There is no parameter 'fractoin'; Guided IG has steps, fraction, maxDistance, rule$/,
+    );
+    expect(attempt(7)).toThrow(/^Guided IG takes its parameters by name, not 7$/);
     expect(attempt({ steps: 1e9 })).toThrow(expect.objectContaining({ kind: 'bad-request' }));
+  });
+
+  test('says which parameter of a method around another does not fit', () => {
+    const attempt = (around: unknown) => () =>
+      explain('smoothgrad', pictureTask(smoothModel()), { around }, run);
+    expect(attempt('gradient')).toThrow(
+      "SmoothGrad: around is another method, as in around.method=integrated-gradients, not 'gradient'",
+    );
+    expect(attempt({ method: 'lime' })).toThrow(
+      /^SmoothGrad: around\.method is one of integrated-gradients, .*, not 'lime'$/,
+    );
+    expect(attempt({ method: 'gradient', steps: 5 })).toThrow("There is no parameter 'around.steps'");
+    const adaptive = () =>
+      explain('smooth-taylor', pictureTask(smoothModel()), { deviation: 'automatic' }, run);
+    expect(adaptive).toThrow("SmoothTaylor: deviation is a number above 0, or adaptive, not 'automatic'");
   });
 
   test('says what a method needs', () => {

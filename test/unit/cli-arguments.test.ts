@@ -205,4 +205,15 @@ describe('a command line', () => {
     expect(parse).toThrow(UsageError);
     expect(parse).toThrow(message);
   });
+
+  test.each([
+    ['explain x --set nope=1', "There is no parameter 'nope'; Integrated Gradients has gapTolerance, "],
+    ['explain x --set maxEvaluations=4', 'maxEvaluations is a whole number from 5 to 8193, not 4'],
+    ['explain x --baseline blurred --baseline-set sigma=-1', 'Blurred: sigma is a number above 0, not -1'],
+    ['audit x --model m --out o --baseline-set count=2', "There is no parameter 'count'; Blurred has sigma"],
+  ])('%s is found before anything runs', (line, message) => {
+    expect(() => parseCommand(line.split(' '))).toThrow(
+      expect.objectContaining({ kind: 'bad-request', message: expect.stringContaining(message) as string }),
+    );
+  });
 });
