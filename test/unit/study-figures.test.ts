@@ -12,13 +12,14 @@ import { rasterise } from '../../main/report/rasterise.ts';
 import { Typesetter } from '../../main/report/typesetter.ts';
 import { shadeOf } from '../../main/study/figures/agreement-matrix.ts';
 import { valueScale } from '../../main/study/figures/extent.ts';
-import { farNulls } from '../../main/study/figures/finding.ts';
+import { bestWords, farNulls } from '../../main/study/figures/finding.ts';
 import { gather, spread } from '../../main/study/figures/gather.ts';
 import { methodAgreementRows } from '../../main/study/figures/method-agreement.ts';
 import { atMostSteps, overBaselines } from '../../main/study/figures/over-baselines.ts';
 import { overSteps } from '../../main/study/figures/over-steps.ts';
 import type { StudyReport } from '../../main/study/figures/report.ts';
-import { medianOf } from '../../main/study/figures/steps-needed.ts';
+import { lowerFirst } from '../../main/study/figures/names.ts';
+import { medianOf, stepsNeeded } from '../../main/study/figures/steps-needed.ts';
 import { figuresOf, writeStudyFigures } from '../../main/study/figures/write.ts';
 import { hasPoppler, textOf } from '../support/poppler.ts';
 import { studyReport, type StudyShape } from '../support/study-report.ts';
@@ -240,7 +241,9 @@ describe('the figures of a study', () => {
     }
     const text = [...of.values()].map(textsOf).join('\n');
     if (kind === 'of one image')
-      expect(text).toMatch(/one image: no interval[^]*one image has no interval, and none is drawn/);
+      expect(text).toMatch(
+        /n = 1: no interval[^]*fewer than three images have no interval, and none is drawn/,
+      );
     if (kind === 'without steps') expect([...of.keys()].some((name) => name.startsWith('steps'))).toBe(false);
   });
 });
@@ -336,6 +339,88 @@ describe('axes', () => {
           }
         },
       ),
+    );
+  });
+});
+
+describe('what figures say was found', () => {
+  const saidOf = (drawing: Drawing | undefined): string => textsOf(drawing).split('\n')[1] ?? '';
+
+  it('calls best what the metric calls better, and no winner where all are equal or there is one', async () => {
+    const { statistics } = await studyReport({
+      ...few,
+      metrics: ['deletion', 'insertion', 'sparseness'],
+      baselines: ['black'],
+    });
+    const means: Record<string, number> = {
+      'integrated-gradients-fixed': 0.2,
+      'idgi-ig': 0.3,
+      'blur-ig': 0.4,
+    };
+    const rows = (metric: string) =>
+      statistics
+        .filter(
+          (row) => row.group === null && row.steps === 32 && row.metric === metric && row.method in means,
+        )
+        .map((row) => ({ ...row, mean: means[row.method] ?? 0 }));
+    expect(bestWords(rows('deletion'))).toMatch(/^it is best \(lowest\) for IG, fixed rule, 0\.200 /);
+    expect(bestWords(rows('insertion'))).toMatch(/^it is best \(highest\) for Blur IG, 0\.400 /);
+    expect(bestWords(rows('sparseness'))).toMatch(
+      /^it is largest for Blur IG, .* smallest for IG, fixed rule/,
+    );
+    const equal = rows('deletion').map((row) => ({ ...row, mean: 0 }));
+    expect(bestWords(equal)).toBe('it is equal for all, 0.00');
+    expect(bestWords(equal.map((row, i) => ({ ...row, mean: Math.floor(i / 2) })))).toBe(
+      'it is best (lowest), 0.00, for IG, fixed rule and IDGI on IG',
+    );
+    expect(bestWords(equal.slice(0, 1))).toMatch(/^it is 0\.00 \(.*\) for IG, fixed rule$/);
+    const still = statistics.map((row) => ({ ...row, mean: 0, low: 0, high: 0 }));
+    const [figure] = overSteps(still, typesetter);
+    expect(saidOf(figure?.drawing)).toContain(
+      'From 8 to 32 steps no mean changes; at 32 steps it is equal for all',
+    );
+  });
+
+  it('does not praise IDGI for a gap that is 0 by construction', async () => {
+    const { statistics, steps } = await studyReport({ ...few, metrics: ['completeness-gap'] });
+    const rows = statistics.map((row) => (row.method === 'idgi-ig' ? { ...row, mean: 0 } : row));
+    const [figure] = overSteps(rows, typesetter);
+    expect(saidOf(figure?.drawing)).toMatch(
+      /best \(lowest\)(?!.*for IDGI).*; of IDGI it is 0 by construction\.$/,
+    );
+    const [needed] = stepsNeeded(
+      steps.map((row) => ({ ...row, toGap: row.method === 'blur-ig' ? 32 : 8 })),
+      [8, 32],
+      () => true,
+      typesetter,
+    );
+    expect(saidOf(needed?.drawing)).toMatch(
+      /^Gap of 1.%: (?!IDGI)[^;]*need the fewest steps \(median 8, the fewest studied\); .*; IDGI\u2019s gap is 0 by construction\./,
+    );
+  });
+
+  it('has one value for a null off the axis and in the sentence, that of the most steps', async () => {
+    const { statistics } = await studyReport({ ...few, metrics: ['completeness-gap'] });
+    const rows = statistics.map((row) => ({ ...row, edges: row.steps === 32 ? 4070 : 4900 }));
+    const [figure] = overSteps(rows, typesetter);
+    expect(saidOf(figure?.drawing)).toContain('4070');
+    expect(textsOf(figure?.drawing)).toContain('edges 4070');
+  });
+
+  it('has no interval of two images', async () => {
+    const { statistics } = await studyReport({ ...few, images: 2, groups: [''], baselines: ['black'] });
+    const bands = (rows: typeof statistics): number =>
+      [...overSteps(rows, typesetter)]
+        .flatMap(({ drawing }) => drawing.marks)
+        .filter((mark) => mark.mark === 'path' && mark.opacity === 0.1).length;
+    expect(bands(statistics)).toBe(0);
+    expect(bands(statistics.map((row) => ({ ...row, count: 3 })))).toBeGreaterThan(0);
+    expect(textsOf([...overSteps(statistics, typesetter)][0]?.drawing)).toContain('n = 2: no interval');
+  });
+
+  it('keeps the capitals of abbreviations', () => {
+    expect(['IoU after Otsu', 'AUROC of pixels', 'Relevance mass', 'Gaussian noise'].map(lowerFirst)).toEqual(
+      ['IoU after Otsu', 'AUROC of pixels', 'relevance mass', 'Gaussian noise'],
     );
   });
 });

@@ -5,6 +5,7 @@ import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import { grouped } from '../grouped.ts';
 import type { AgreementRow } from '../row.ts';
+import { hasInterval } from './finding.ts';
 import type { MethodAgreementRow } from './method-agreement.ts';
 import { baselineName, distinct, lowerFirst, methodName, slug, spanOf } from './names.ts';
 import { sheet, sheetWidth, type StudyFigure } from './sheet.ts';
@@ -199,7 +200,7 @@ function findingOf(pairs: readonly Pair[], measure: Measure): string {
   if (least === undefined || most === undefined) return '';
   const called = measure === 'rank-correlation' ? 'Rank correlation' : 'Overlap';
   const words = ({ one, other, mean, low, high, count }: Pair): string =>
-    `${significant(mean, 2)}${count > 1 ? ` (${significant(low, 2)} to ${significant(high, 2)})` : ''} between ${one} and ${other}`;
+    `${significant(mean, 2)}${hasInterval({ count }) ? ` (${significant(low, 2)} to ${significant(high, 2)})` : ''} between ${one} and ${other}`;
   return least === most
     ? `${called}: ${words(most)}.`
     : `${called}: least ${words(least)}, most ${words(most)}.`;

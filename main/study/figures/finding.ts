@@ -1,7 +1,7 @@
 /** The plain words of a finding: a mean with its interval, its number of images, and what the nulls get. */
 import { fixed, significant } from '../../report/numbers.ts';
 import type { StatisticsRow } from '../row.ts';
-import { metricOf, spanOf } from './names.ts';
+import { listed, methodName, metricOf, spanOf } from './names.ts';
 
 /** Of the means. */
 export function extremes(rows: readonly StatisticsRow[]): {
@@ -13,12 +13,44 @@ export function extremes(rows: readonly StatisticsRow[]): {
   return { ...(highest === undefined ? {} : { highest }), ...(lowest === undefined ? {} : { lowest }) };
 }
 
-/** "0.62 (0.55 to 0.70)"; of one image there is no interval. */
+/** Whether there are images enough for one to mean anything. */
+export function hasInterval({ count }: { count: number }): boolean {
+  return count >= 3;
+}
+
+/** "0.62 (0.55 to 0.70)"; of one or two images there is no interval. */
 export function intervalWords({ mean, low, high, count }: StatisticsRow): string {
-  const shownMean = short(mean);
-  return count > 1
-    ? `${shownMean} (${short(low)} to ${short(high)})`
-    : `${shownMean} (one image: no interval)`;
+  const interval = hasInterval({ count }) ? `${short(low)} to ${short(high)}` : `n = ${count}: no interval`;
+  return `${short(mean)} (${interval})`;
+}
+
+/** Whether two means print the same. */
+export function alike(one: StatisticsRow, other: StatisticsRow): boolean {
+  return short(one.mean) === short(other.mean);
+}
+
+/**
+ * Which method does best by what the metric calls better, "it is best (lowest) for Blur IG, 0.12 (0.08 to 0.15)"; where neither end is
+ * better, which are the largest and the smallest.
+ * @param rows of one metric, one a method
+ */
+export function bestWords(rows: readonly StatisticsRow[]): string {
+  const { highest, lowest } = extremes(rows);
+  if (highest === undefined || lowest === undefined) return '';
+  const of = (row: StatisticsRow): string => `${methodName(row.method)}, ${intervalWords(row)}`;
+  if (rows.length === 1) return `it is ${intervalWords(highest)} for ${methodName(highest.method)}`;
+  if (alike(highest, lowest)) return `it is equal for all, ${short(highest.mean)}`;
+  const { better } = metricOf(highest.metric);
+  if (better === 'neither') return `it is largest for ${of(highest)}, and smallest for ${of(lowest)}`;
+  const best = better === 'higher' ? highest : lowest;
+  const tied = rows.filter((row) => alike(row, best));
+  const end = `best (${better === 'higher' ? 'highest' : 'lowest'})`;
+  return tied.length === 1
+    ? `it is ${end} for ${of(best)}`
+    : `it is ${end}, ${short(best.mean)}, for ${listed(
+        tied.map(({ method }) => methodName(method)),
+        rows.length,
+      )}`;
 }
 
 /** ", where a random map gets 0.41 and the edges 0.50". */
@@ -32,12 +64,13 @@ export function nullWords(rows: readonly StatisticsRow[]): string {
   return said.length === 0 ? '' : `, where ${said.join(' and ')}`;
 }
 
-/** "n = 24", or "n = 22 of 24" where some images have no value. */
+/** "n = 24", or "n = 22 of 24" where some images have no value; "n = 2: no interval". */
 export function imagesOf(rows: readonly { count: number; missing: number }[]): string {
   if (rows.length === 0) return 'n = 0';
   const counts = spanOf(rows.map(({ count }) => count));
   const totals = spanOf(rows.map(({ count, missing }) => count + missing));
-  return counts === totals ? `n = ${counts}` : `n = ${counts} of ${totals}`;
+  const none = rows.some(hasInterval) ? '' : ': no interval';
+  return (counts === totals ? `n = ${counts}` : `n = ${counts} of ${totals}`) + none;
 }
 
 /** A number at an axis: no digits that the axis does not need. */
@@ -45,6 +78,11 @@ export function shown(value: number): string {
   return significant(Number(value.toPrecision(12)), 6)
     .replace(/(\.\d*?)0+(?=$| )/, '$1')
     .replace(/\.(?=$| )/, '');
+}
+
+/** What an axis must show of a row. */
+export function reach({ mean, low, high, count }: StatisticsRow): number[] {
+  return hasInterval({ count }) ? [mean, low, high] : [mean];
 }
 
 type NullName = 'random' | 'edges';
@@ -59,7 +97,7 @@ const farAway = 8;
 export function farNulls(rows: readonly StatisticsRow[]): NullName[] {
   const [first] = rows;
   if (first === undefined || metricOf(first.metric).range[1] !== null) return [];
-  const values = rows.flatMap(({ mean, low, high, count }) => (count > 1 ? [mean, low, high] : [mean]));
+  const values = rows.flatMap(reach);
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const far = farAway * Math.max(most - least, 0.05 * Math.abs(most));
   return (['random', 'edges'] as const).filter((name) =>

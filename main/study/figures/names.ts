@@ -61,9 +61,21 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
   );
 }
 
+/** IDGI shares out every change of the score along its path, so that its map sums to what it should, good or not. */
+export function sumsByConstruction(method: MethodId): boolean {
+  return method.startsWith('idgi-');
+}
+
+/** "X, Y and Z"; more than three are counted. */
+export function listed(names: readonly string[], all: number): string {
+  return names.length > 3
+    ? `${names.length} of ${all}`
+    : new Intl.ListFormat('en-GB', { type: 'conjunction' }).format(names);
+}
+
 /** For the middle of a sentence; an abbreviation keeps its capitals, and so does Gauss. */
 export function lowerFirst(name: string): string {
-  return /^\p{Lu}\p{Ll}/u.test(name) && !name.startsWith('Gauss')
+  return /^\p{Lu}\p{Ll}+(?!\p{L})/u.test(name) && !name.startsWith('Gauss')
     ? name.charAt(0).toLowerCase() + name.slice(1)
     : name;
 }

@@ -9,11 +9,14 @@ import { grouped } from '../grouped.ts';
 import type { StatisticsRow } from '../row.ts';
 import { valueScale } from './extent.ts';
 import {
+  alike,
   extremes,
   farNulls,
+  hasInterval,
   imagesOf,
   intervalWords,
   offAxisWords,
+  reach,
   short,
   shown,
   withoutNulls,
@@ -109,7 +112,7 @@ function figureOf(
         : `How do the methods compare? ${model}, ${groupName(group)}`,
     says: metrics.map((metric) => findingOf(rows.filter((row) => row.metric === metric))).join(' '),
     caption:
-      `Dots: means; lines: 95\u00a0% confidence intervals over the images${rows.some(({ count }) => count === 1) ? ' (of one image there is none)' : ''}. ` +
+      `Dots: means; lines: 95\u00a0% confidence intervals over the images${rows.every(hasInterval) ? '' : ' (of fewer than three there is none)'}. ` +
       `Grey ticks: the same of random maps (dotted) and of the image\u2019s edges (dashed). ` +
       (steps.length === 0 ? '' : `Each method at its most steps (${steps.join(', ')}). `) +
       'Axes need not begin at 0. Intervals that overlap do not show that two are equal, and the same images stand behind all rows. ' +
@@ -151,12 +154,7 @@ function figureOf(
         putPanelTitle(sketch, area, titleOf(metric));
         const own = withoutNulls(of(metric), farNulls(of(metric)));
         const x = valueScale(
-          own.flatMap((row) => [
-            row.mean,
-            ...(row.count > 1 ? [row.low, row.high] : []),
-            row.random,
-            row.edges,
-          ]),
+          own.flatMap((row) => [...reach(row), row.random, row.edges]),
           metricOf(metric).range,
           [left + 5, left + width - 5],
         );
@@ -200,7 +198,7 @@ function putStrip(
       if (value !== null) sketch.line(x(value), from + 0.5, x(value), to - 0.5, nullLines[name]);
     }
     const middle = (from + to) / 2;
-    if (row.count > 1) {
+    if (hasInterval(row)) {
       sketch.line(x(row.low), middle, x(row.high), middle, { color: colorOf(method), width: 1.1 });
     }
     putShape(sketch, method, x(row.mean), middle, 14);
@@ -217,6 +215,6 @@ function findingOf(rows: readonly StatisticsRow[]): string {
       ? `${methodName(row.method)}, ${lowerFirst(baselineName(row.baseline))}`
       : methodName(row.method);
   if (rows.length === 1) return `${name}: ${intervalWords(first)}.`;
-  if (lowest.mean === highest.mean) return `${name}: ${short(highest.mean)} for all.`;
+  if (alike(lowest, highest)) return `${name}: ${short(highest.mean)} for all.`;
   return `${name}: from ${short(lowest.mean)} (${called(lowest)}) to ${short(highest.mean)} (${called(highest)}).`;
 }

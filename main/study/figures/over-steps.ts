@@ -10,12 +10,14 @@ import { grouped } from '../grouped.ts';
 import type { StatisticsRow } from '../row.ts';
 import { valueScale } from './extent.ts';
 import {
-  extremes,
+  alike,
+  bestWords,
   farNulls,
+  hasInterval,
   imagesOf,
-  intervalWords,
   nullWords,
   offAxisWords,
+  reach,
   short,
   shown,
   withoutNulls,
@@ -32,6 +34,7 @@ import {
   metricOf,
   metricTitle,
   slug,
+  sumsByConstruction,
 } from './names.ts';
 import {
   type Area,
@@ -101,23 +104,21 @@ function figureOf(
       group,
       rows: rows.filter((row) => row.model === model && row.group === group),
       offAxis: offAxisWords(
-        measured.filter((row) => row.model === model && row.group === group),
+        atTheEnd(measured.filter((row) => row.model === model && row.group === group)),
         far,
       ),
     })),
   );
   const { name, says, range } = metricOf(metric);
-  const single = rows.some(({ count }) => count === 1);
+  const few = rows.some((row) => !hasInterval(row));
   const words: SheetWords = {
     inSummary: baseline === (baselines[0] ?? null),
     name: slug('steps', metric, baselines.length > 1 ? baseline : null, ofModel),
     title: `Does ${lowerFirst(name)} change with the number of steps?${baseline === null ? '' : ` Baseline: ${lowerFirst(baselineName(baseline))}`}`,
-    says: models
-      .map((model) => findingOf(measured, model, steps, models.length > 1 || ofModel !== null))
-      .join(' '),
+    says: models.map((model) => findingOf(measured, model, models.length > 1 || ofModel !== null)).join(' '),
     caption:
       `${metricTitle(metric)}. Lines: means over the images; bands: 95\u00a0% confidence intervals over images (bootstrap; of hits, Wilson\u2019s)` +
-      `${single ? '; one image has no interval, and none is drawn' : ''}. Dashed, hollow: with IDGI. Grey: the same of random maps and of the image\u2019s edges, which know nothing of the model. ` +
+      `${few ? '; fewer than three images have no interval, and none is drawn' : ''}. Dashed, hollow: with IDGI. Grey: the same of random maps and of the image\u2019s edges, which know nothing of the model. ` +
       `The vertical axis need not begin at 0; steps are each method\u2019s own and cost different numbers of gradients. ${says}`,
   };
   const scratch = new Sketch(typesetter);
@@ -130,7 +131,7 @@ function figureOf(
   const rowsOfPanels = panels.flatMap((ofModel) => chunks(ofModel, columns));
   const rowHeight = titles + height + 28;
   const y = valueScale(
-    rows.flatMap((row) => [row.mean, ...(row.count > 1 ? [row.low, row.high] : []), row.random, row.edges]),
+    rows.flatMap((row) => [...reach(row), row.random, row.edges]),
     range,
     [height, 0],
   );
@@ -186,7 +187,7 @@ function putLines(
     sketch.path(d, { stroke: nullLines[name] });
   }
   for (const method of methods) {
-    const band = ofMethod(method).filter(({ count }) => count > 1);
+    const band = ofMethod(method).filter(hasInterval);
     const d = area<Stepped>(
       (row) => x(row.steps),
       (row) => y(row.low),
@@ -221,35 +222,47 @@ function panelTitle({ model, group, rows, offAxis }: Panel): string {
   return `${model} \u00b7 ${groupName(group)}, ${imagesOf(rows)}${offAxis}`;
 }
 
-/** What moves most, and who is at the end; of all images where there are such rows. */
-function findingOf(
-  rows: readonly Stepped[],
-  model: string,
-  steps: readonly number[],
-  named: boolean,
-): string {
+/** The rows of the most steps: what is said of the end is said of these. */
+function atTheEnd(rows: readonly Stepped[]): Stepped[] {
+  const last = Math.max(...rows.map(({ steps }) => steps));
+  return rows.filter(({ steps }) => steps === last);
+}
+
+/** What moves most, and who does best at the end; of all images where there are such rows. */
+function findingOf(rows: readonly Stepped[], model: string, named: boolean): string {
   const own = rows.filter((row) => row.model === model);
   const group = own.some((row) => row.group === null) ? null : own[0]?.group;
   const all = own.filter((row) => row.group === group);
-  const moves = distinct(all.map(({ method }) => method)).flatMap((method) => {
-    const points = all.filter((row) => row.method === method).toSorted((a, b) => a.steps - b.steps);
+  const end = atTheEnd(all);
+  // Whose gap is 0 by construction has not won.
+  const isExact = ({ metric, method }: Stepped): boolean =>
+    metric === 'completeness-gap' && sumsByConstruction(method);
+  const best = bestWords(end.filter((row) => !isExact(row)));
+  const parts = [
+    movesWords(all.filter((row) => !isExact(row))),
+    best === '' ? '' : `at ${end[0]?.steps ?? ''} steps ${best}${nullWords(end)}`,
+    all.some(isExact) ? 'of IDGI it is 0 by construction' : '',
+  ].filter((part) => part !== '');
+  if (parts.length === 0) return '';
+  const sentence = `${parts.join('; ')}.`;
+  return named ? `${model}: ${sentence}` : sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+function movesWords(rows: readonly Stepped[]): string {
+  const moves = distinct(rows.map(({ method }) => method)).flatMap((method) => {
+    const points = rows.filter((row) => row.method === method).toSorted((a, b) => a.steps - b.steps);
     const [first, last] = [points[0], points.at(-1)];
     return first === undefined || last === undefined || first === last
       ? []
       : [{ method, first, last, size: Math.abs(last.mean - first.mean) }];
   });
   const most = moves.toSorted((a, b) => b.size - a.size)[0];
-  const end = all.filter((row) => row.steps === steps.at(-1));
-  const { highest } = extremes(end);
-  const parts = [
-    most === undefined
-      ? ''
-      : `from ${most.first.steps} to ${most.last.steps} steps the mean moves most for ${methodName(most.method)}, ${short(most.first.mean)} to ${short(most.last.mean)}`,
-    highest === undefined
-      ? ''
-      : `at ${highest.steps ?? ''} steps it is highest for ${methodName(highest.method)}, ${intervalWords(highest)}${nullWords(end)}`,
-  ].filter((part) => part !== '');
-  if (parts.length === 0) return '';
-  const sentence = `${parts.join('; ')}.`;
-  return named ? `${model}: ${sentence}` : sentence.charAt(0).toUpperCase() + sentence.slice(1);
+  if (most === undefined) return '';
+  const { method, first, last } = most;
+  const over = `from ${first.steps} to ${last.steps} steps`;
+  if (moves.every((move) => alike(move.first, move.last))) return `${over} no mean changes`;
+  const change = `${short(first.mean)} to ${short(last.mean)}`;
+  return moves.length === 1
+    ? `${over} the mean goes from ${change}`
+    : `${over} the mean moves most for ${methodName(method)}, ${change}`;
 }

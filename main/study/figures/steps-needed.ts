@@ -7,7 +7,7 @@ import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import type { StepsRow } from '../row.ts';
 import { colorOf } from './looks.ts';
-import { baselineName, distinct, lowerFirst, methodName, slug } from './names.ts';
+import { baselineName, distinct, listed, lowerFirst, methodName, slug, sumsByConstruction } from './names.ts';
 import { type Area, putPanelTitle } from './panel.ts';
 import { sheet, sheetWidth, type StudyFigure } from './sheet.ts';
 
@@ -25,6 +25,9 @@ interface Line {
 }
 
 const lineHeight = 17;
+
+/** Whether its gap is 0 whatever the steps, and says nothing of them. */
+const isExact = ({ rows: [first] }: Line): boolean => first !== undefined && sumsByConstruction(first.method);
 
 /**
  * One figure a model.
@@ -67,10 +70,13 @@ function figureOf(
     name: slug('steps-needed', model),
     inSummary: true,
     title: `How many steps are enough? ${model}, ${images === 1 ? 'one image' : `${images} images`}`,
-    says: (['toGap', 'toMap'] as const).map((goal) => findingOf(lines, goal, promised)).join(' '),
+    says: (['toGap', 'toMap'] as const).map((goal) => findingOf(lines, goal, studied, promised)).join(' '),
     caption:
       `Each dot\u2019s area is the share of the images that needed that many of the studied steps (${studied.join(', ')}) and stayed there with more; the bar marks the median; ` +
       `\u201cnever\u201d: not within the ${studied.at(-1) ?? 0} studied. The map is held against the same method\u2019s map of the most steps, which is no truth, and to which the most steps alone do not count as near. ` +
+      (lines.some(isExact)
+        ? 'IDGI shares out every change of the score along its path: its gap is 0 by construction, at any number of steps. '
+        : '') +
       'A small gap does not make a good map: it says that the sum is right, not where it lies.',
   };
   const scratch = new Sketch(typesetter);
@@ -140,9 +146,9 @@ function putGoal(
       const y = area.top + i * lineHeight;
       sketch.line(area.left, y, area.right, y, { color: '#eef1f3', width: 0.5 });
     }
-    if (goal === 'toGap' && !promised(first)) {
+    if (goal === 'toGap' && (!promised(first) || sumsByConstruction(first.method))) {
       sketch.text(
-        'no sum is promised',
+        promised(first) ? '0 by construction' : 'no sum is promised',
         { x: (area.left + neverLeft) / 2, y: middle, align: 'center', vertical: 'middle' },
         { color: color.soft },
       );
@@ -186,24 +192,51 @@ export function medianOf(steps: readonly (number | null)[]): number | null {
   return Number.isFinite(middle) ? middle : null;
 }
 
-function findingOf(lines: readonly Line[], goal: Goal, promised: (row: StepsRow) => boolean): string {
+function findingOf(
+  lines: readonly Line[],
+  goal: Goal,
+  studied: readonly number[],
+  promised: (row: StepsRow) => boolean,
+): string {
   const called = goal === 'toGap' ? 'Gap of 1\u00a0%' : 'Map within 5\u00a0%';
-  const measured = lines.filter(({ rows }) => goal === 'toMap' || rows.some(promised));
-  if (measured.length === 0) return `${called}: no method here promises a sum.`;
+  const exact = goal === 'toGap' && lines.some(isExact) ? 'IDGI\u2019s gap is 0 by construction' : '';
+  const measured = lines.filter((line) => goal === 'toMap' || (line.rows.some(promised) && !isExact(line)));
+  if (measured.length === 0) return `${called}: ${exact || 'no method here promises a sum'}.`;
+  const parts = [soonestWords(measured, goal, studied), neverWords(measured, goal), exact];
+  return `${called}: ${parts.filter((part) => part !== '').join('; ')}.`;
+}
+
+function soonestWords(lines: readonly Line[], goal: Goal, studied: readonly number[]): string {
+  const medians = lines.map(
+    (line) => medianOf(line.rows.map((row) => row[goal])) ?? Number.POSITIVE_INFINITY,
+  );
+  const least = Math.min(...medians);
+  if (!Number.isFinite(least)) return 'none reaches it on most images';
+  const first = lines.filter((_, i) => medians[i] === least);
+  const median = `median ${least}${least === studied[0] ? ', the fewest studied' : ''}`;
+  if (first.length === lines.length)
+    return `${namesOf(first, lines)} ${verb(first, 'takes', 'take the same')} (${median})`;
+  return `${namesOf(first, lines)} ${verb(first, 'needs', 'need')} the fewest steps (${median})`;
+}
+
+function neverWords(lines: readonly Line[], goal: Goal): string {
   const never = ({ rows }: Line): number => rows.filter((row) => row[goal] === null).length;
-  const medians = measured.map((line) => ({ line, median: medianOf(line.rows.map((row) => row[goal])) }));
-  const reached = medians
-    .filter(({ median }) => median !== null)
-    .sort((a, b) => (a.median ?? 0) - (b.median ?? 0));
-  const [first] = reached;
-  const worst = measured.toSorted((a, b) => never(b) / b.rows.length - never(a) / a.rows.length)[0];
-  const soonest =
-    first === undefined
-      ? 'none reaches it on most images'
-      : `${first.line.label} needs the fewest steps (median ${first.median ?? ''})`;
-  const notReached =
-    worst === undefined || never(worst) === 0
-      ? 'all reach it on every image'
-      : `${worst.label} does not reach it on ${never(worst)} of ${worst.rows.length}`;
-  return `${called}: ${soonest}; ${notReached}.`;
+  const share = (line: Line): number => never(line) / line.rows.length;
+  const most = Math.max(...lines.map(share));
+  if (most === 0) return 'all reach it on every image';
+  const worst = lines.filter((line) => share(line) === most);
+  const [first] = worst;
+  const images = first === undefined ? '' : `${never(first)} of ${first.rows.length}`;
+  return `${namesOf(worst, lines)} ${verb(worst, 'does', 'do')} not reach it on ${images}`;
+}
+
+function namesOf(some: readonly Line[], all: readonly Line[]): string {
+  return listed(
+    some.map(({ label }) => label),
+    all.length,
+  );
+}
+
+function verb(lines: readonly Line[], one: string, several: string): string {
+  return lines.length === 1 ? one : several;
 }

@@ -25,7 +25,7 @@ import { color, size } from '../../report/theme.ts';
 import { lungMaskLimits, missingCharacters, notADevice } from '../../report/words.ts';
 import { grouped } from '../grouped.ts';
 import type { StatisticsRow } from '../row.ts';
-import { short } from './finding.ts';
+import { hasInterval, short } from './finding.ts';
 import type { Gathered } from './gather.ts';
 import { baselineName, distinct, groupName, lowerFirst, methodName, metricOf } from './names.ts';
 import { atMostSteps } from './over-baselines.ts';
@@ -249,7 +249,7 @@ async function writeMainTable(paper: Paper, report: StudyReport, gathered: Gathe
       [
         note(
           paper,
-          `All images, each method at its most steps. Means with 95\u00a0% confidence intervals over images; n in brackets where images have no value. Gradients: evaluations of the model\u2019s gradient an image. ` +
+          `All images, each method at its most steps. Means with 95\u00a0% confidence intervals over images; n in brackets where images have no value; of fewer than three there is no interval. Gradients: evaluations of the model\u2019s gradient an image. ` +
             (reference === undefined
               ? 'Time: seconds an image, that of the baseline included; plain Integrated Gradients, which it would be relative to, was not run.'
               : `Time: relative to ${methodName(reference.method)}${stepsText(reference)}, ${short(reference.seconds)} s an image; that of the baseline included.`) +
@@ -339,7 +339,7 @@ function stepsText({ steps, baseline }: StatisticsRow): string {
 function intervalText(row: StatisticsRow | undefined): string {
   if (row === undefined) return 'no value';
   const { mean, low, high, count, missing } = row;
-  const interval = count > 1 ? ` (${fixed(low, 3)} to ${fixed(high, 3)})` : ' (one image)';
+  const interval = hasInterval({ count }) ? ` (${fixed(low, 3)} to ${fixed(high, 3)})` : ' (no interval)';
   return `${fixed(mean, 3)}${interval}${missing > 0 ? ` [${count}]` : ''}`;
 }
 
