@@ -24,6 +24,13 @@ export function checkPoint(
   }
 }
 
+const equalEnds = 'The image equals its baseline: there is no difference to explain';
+
+/** Whether what was thrown says that the ends of a path are equal, by whatever process it has come. */
+export function saysEqualEnds(thrown: unknown): boolean {
+  return thrown instanceof PathlightError && thrown.message === equalEnds;
+}
+
 /**
  * Checks the two ends of a path.
  * @param x [elements] the image, in the model's input units
@@ -34,11 +41,7 @@ export function checkEnds(model: DifferentiableModel, x: Float32Array, baseline:
   checkPoint(model, 'image', x);
   checkPoint(model, 'baseline', baseline);
   if (x.every((value, i) => value === baseline[i])) {
-    throw new PathlightError(
-      'bad-request',
-      'The image equals its baseline: there is no difference to explain',
-      'Choose another baseline.',
-    );
+    throw new PathlightError('bad-request', equalEnds, 'Choose another baseline.');
   }
 }
 

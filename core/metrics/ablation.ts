@@ -4,7 +4,7 @@ import type { Asking, Score } from './score.ts';
 export interface Ablation extends ReplacementCurve {
   /**
    * (p(x) - mean p) / (p(x) - p(baseline)): how much of the way down the model is on average. 1 where the first pixel already takes all,
-   * 1/2 where every pixel takes alike; null where the image scores no higher than the baseline.
+   * 1/2 where every pixel takes alike; null where the image scores less than 0.1 above the baseline: shares of so short a way say nothing.
    */
   drop: number | null;
   /** |p(baseline) - chance|. */
@@ -15,6 +15,9 @@ export interface Ablation extends ReplacementCurve {
 
 /** How far from chance a baseline may score and still count as saying nothing. Ours. */
 const mostFromChance = 0.05;
+
+/** Least fall of the probability that a share is taken of. Ours. */
+const leastFall = 0.1;
 
 /**
  * The improved ablation of the maximum-entropy paper (Tan 2023, arXiv 2204.05948, as its abstract describes it): pixels are replaced by
@@ -41,7 +44,7 @@ export async function ablation(
   const fromChance = Math.abs(end - chance);
   return {
     ...curve,
-    drop: whole > end ? (whole - areaUnder(curve.shares, curve.scores)) / (whole - end) : null,
+    drop: whole - end >= leastFall ? (whole - areaUnder(curve.shares, curve.scores)) / (whole - end) : null,
     fromChance,
     uninformative: fromChance <= mostFromChance,
   };

@@ -161,8 +161,10 @@ const fullyRandomised = once(async (image: MapOfImage, probe: MethodProbe): Prom
   const { randomised } = probe;
   if (randomised === null) return null;
   const { height, width } = image;
+  const own = await explained(image, probe);
+  if (own === null) return null;
   let last: MapSimilarity | null = null;
-  for await (const step of cascade(await explained(image, probe), randomised(), height, width)) {
+  for await (const step of cascade(own, randomised(), height, width)) {
     last = step.similarity;
   }
   return last;
@@ -175,7 +177,10 @@ async function changed(
   x: Float32Array | null,
   distance: (a: Float32Array, b: Float32Array) => Value,
 ): Promise<Value> {
-  return explain === null || x === null ? null : distance(await explained(image, probe), await explain(x));
+  if (explain === null || x === null) return null;
+  const own = await explained(image, probe);
+  const other = own === null ? null : await explain(x);
+  return own === null || other === null ? null : distance(own, other);
 }
 
 const oneAtMost = [0, 1] as const;
@@ -353,7 +358,7 @@ export const metrics = {
       const result = await ablation(probe.probability, saliency(map), probe.x, baseline, chance, probe);
       return result.uninformative ? result.drop : null;
     },
-    says: 'How soon the score falls to chance as pixels become those of a maximum-entropy baseline; there is one such baseline of many.',
+    says: 'How soon the score falls to chance as pixels become those of a maximum-entropy baseline, one of many; none where it falls by less than 0.1.',
   },
   'sic-entropy': {
     name: 'SIC over lossless size',
@@ -407,8 +412,10 @@ export const metrics = {
     better: 'lower',
     range: unbounded,
     kind: 'number',
-    measure: async (map, probe) =>
-      sensitivityMax(probe.explain, await explained(map, probe), probe.x, probe.range, probe),
+    measure: async (map, probe) => {
+      const own = await explained(map, probe);
+      return own === null ? null : sensitivityMax(probe.explain, own, probe.x, probe.range, probe);
+    },
     says: 'How much noise of 2 % of the input range can change the map; a map that ignores the model is the least sensitive.',
   },
   'randomised-ssim': {

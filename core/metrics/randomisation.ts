@@ -4,13 +4,13 @@ import { randomSource } from './random.ts';
 /** The map of a model whose weights are randomised from its last layer down to this one. */
 export interface RandomisedMap {
   layer: string;
-  /** [height, width] signed. */
-  map: Float32Array;
+  /** [height, width] signed; null where this model's baseline is the image itself. */
+  map: Float32Array | null;
 }
 
 export interface CascadeStep {
   layer: string;
-  /** To the map of the trained model; null where a map is constant. */
+  /** To the map of the trained model; null where a map is constant or missing. */
   similarity: MapSimilarity | null;
 }
 
@@ -28,7 +28,7 @@ export async function* cascade(
   width: number,
 ): AsyncGenerator<CascadeStep, void> {
   for await (const { layer, map: other } of randomised) {
-    yield { layer, similarity: mapSimilarity(map, other, height, width) };
+    yield { layer, similarity: other === null ? null : mapSimilarity(map, other, height, width) };
   }
 }
 

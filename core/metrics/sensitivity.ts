@@ -6,9 +6,9 @@ import { randomSource } from './random.ts';
 /**
  * A method of explanation, of a model and class that stay the same.
  * @param x [elements] an image in the model's input units
- * @returns [pixels] its map, signed
+ * @returns [pixels] its map, signed; null where the image equals the method's baseline, so that there is nothing to explain
  */
-export type Explain = (x: Float32Array) => Promise<Float32Array>;
+export type Explain = (x: Float32Array) => Promise<Float32Array | null>;
 
 export interface SensitivityOptions {
   /** Largest change of an element, as a share of the range of the model's input; by default 0.02. */
@@ -24,7 +24,7 @@ export interface SensitivityOptions {
  * captum's radius of 0.02 is in input units, which means nothing for an input of -1024..1024: ours is a share of the range.
  * @param map [pixels] what the method makes of x itself
  * @param range the least and the largest value that the model's input takes
- * @returns 0 or more; null where the map is all zeros, of which nothing can be a share (captum divides by 1 there)
+ * @returns 0 or more; null where the map is all zeros, of which nothing can be a share (captum divides by 1 there), or a changed image has no map
  * @throws PathlightError `bad-request` as `checkMap`; `cancelled`; what the method throws
  */
 export async function sensitivityMax(
@@ -41,6 +41,7 @@ export async function sensitivityMax(
   for (let k = 0; k < samples; k++) {
     throwIfCancelled(signal);
     const changed = await explain(x.map((value) => value + reach * (2 * random() - 1)));
+    if (changed === null) return null;
     checkMap(changed, map.length);
     const distance = relativeDistance(map, changed);
     if (distance === null) return null;

@@ -4,6 +4,7 @@
  */
 import { inputRange } from '../../core/attribution/baseline-kinds.ts';
 import { completeMethod, type Parameters } from '../../core/attribution/choices.ts';
+import { saysEqualEnds } from '../../core/attribution/path.ts';
 import { sumChannels } from '../../core/attribution/sum-channels.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
@@ -58,8 +59,8 @@ export async function methodProbe(
     }
     throw new PathlightError('engine', 'The computation ended before its final map', 'Start it again.');
   };
-  const mapOf = async (of: AttributionJob): Promise<Float32Array> =>
-    sumChannels((await attributed(of)).map, pixels);
+  const mapOf = (of: AttributionJob): ReturnType<Explain> =>
+    orNone(async () => sumChannels((await attributed(of)).map, pixels));
 
   return {
     x,
@@ -73,9 +74,19 @@ export async function methodProbe(
   };
 }
 
+/** null where a changed image or model meets its own baseline, as one made for an undecided model may be. */
+async function orNone<T>(explain: () => Promise<T>): Promise<T | null> {
+  try {
+    return await explain();
+  } catch (error) {
+    if (saysEqualEnds(error)) return null;
+    throw error;
+  }
+}
+
 /** Explains an image once, as long as it is at hand: several metrics ask for the same ones. A failure is not kept. */
 function once(explain: Explain): Explain {
-  const known = new WeakMap<Float32Array, Promise<Float32Array>>();
+  const known = new WeakMap<Float32Array, ReturnType<Explain>>();
   return (x) => {
     const map = known.get(x) ?? explain(x);
     known.set(x, map);
@@ -92,7 +103,7 @@ function isOnnx({ model: { format = 'onnx' } }: AttributionJob): boolean {
 function finerOf(
   job: AttributionJob,
   attributed: (of: AttributionJob) => Promise<EngineAttribution>,
-  mapOf: (of: AttributionJob) => Promise<Float32Array>,
+  mapOf: (of: AttributionJob) => ReturnType<Explain>,
 ): Explain | null {
   const { id, parameters } = completeMethod(job.method, job.scalar);
   if (id === 'integrated-gradients') {
@@ -147,7 +158,7 @@ async function reencoded(
 
 async function* cascadeOf(
   job: AttributionJob,
-  mapOf: (of: AttributionJob) => Promise<Float32Array>,
+  mapOf: (of: AttributionJob) => ReturnType<Explain>,
   stages: number,
   seed: number,
 ): AsyncGenerator<RandomisedMap, void, undefined> {

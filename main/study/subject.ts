@@ -4,6 +4,7 @@ import { makeBaseline } from '../../core/attribution/baselines.ts';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { explainedScalar } from '../../core/attribution/explained-scalar.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
+import { saysEqualEnds } from '../../core/attribution/path.ts';
 import type { Provider } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
@@ -45,7 +46,10 @@ export interface StudiedImage {
   prediction: Prediction;
   target: { label: string; index: number };
   subject: Subject;
-  /** The same with a baseline at which the model is undecided, which takes gradients to find: found once, when it is asked for. */
+  /**
+   * The same with a baseline at which the model is undecided, which takes gradients to find: found once, when it is asked for; without
+   * one where the image is its own.
+   */
   undecided: () => Promise<Subject>;
   /** [height, width] each: maps that know nothing of the model, made once, when they are asked for. */
   nullMaps: () => { random: Float32Array; edges: Float32Array };
@@ -99,7 +103,7 @@ export async function studiedImage(
   let found: Promise<Subject> | undefined;
   const undecided = async (): Promise<Subject> => {
     const baseline = await undecidedBaseline(engine, model, x, target.index, questions, signal);
-    return { ...subject, model: { ...probe, undecided: { baseline, chance: chanceOf(card) } } };
+    return { ...subject, model: { ...probe, undecided: baseline && { baseline, chance: chanceOf(card) } } };
   };
   return {
     ...{ image, model, sha256, x, prediction, target, subject },
@@ -199,7 +203,7 @@ function lately<T>(
   };
 }
 
-/** @returns [elements] the maximum-entropy baseline */
+/** @returns [elements] the maximum-entropy baseline; null where the image is as undecided as that */
 async function undecidedBaseline(
   engine: Engine,
   { card, engine: model }: UsableModel,
@@ -207,16 +211,21 @@ async function undecidedBaseline(
   target: number,
   { scalar, provider }: Questions,
   signal: AbortSignal,
-): Promise<Float32Array> {
+): Promise<Float32Array | null> {
   const job: AttributionJob = {
     ...{ model, provider, x, input: card.input, target, scalar },
     // The cheapest method that has a baseline made for it.
     method: { id: 'idgi-ig', parameters: { steps: 1 } },
     baseline: { id: 'maximum-entropy', parameters: {} },
   };
-  for await (const { baselines } of mapsOf(engine.attribute(job, signal))) {
-    const [baseline] = baselines ?? [];
-    if (baseline !== undefined) return baseline.image;
+  try {
+    for await (const { baselines } of mapsOf(engine.attribute(job, signal))) {
+      const [baseline] = baselines ?? [];
+      if (baseline !== undefined) return baseline.image;
+    }
+  } catch (error) {
+    if (saysEqualEnds(error)) return null;
+    throw error;
   }
   throw new PathlightError('engine', 'The computation ended before its baseline', 'Start it again.');
 }

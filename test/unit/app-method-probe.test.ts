@@ -109,6 +109,23 @@ describe('a probe', () => {
     expect(await probe.explain(job.x.slice())).not.toEqual(map);
   });
 
+  test('has no map where the image is its own baseline, and no metric has a value of it', async () => {
+    const probe = await methodProbe(engine, job, options);
+    const black = job.x.map(() => -2);
+    expect(await probe.explain(black)).toBeNull();
+    const subject: Subject = {
+      ...{ height: side, width: side, mask: null, model: null, seed: 7 },
+      display: displayOfModelInput(job.x, input),
+    };
+    const map = await mapOf(job);
+    const toBlack = { ...probe, explain: (x: Float32Array) => probe.explain(x === job.x ? x : black) };
+    expect((await measureMap('sensitivity-max', map, subject, toBlack))?.value).toBeNull();
+    const encodedBlack = { ...probe, reencoded: black };
+    expect((await measureMap('change-jpeg', map, subject, encodedBlack))?.value).toBeNull();
+    const forgetful = { ...probe, randomised: () => eachOf([{ layer: 'all', map: null }]) };
+    expect((await measureMap('randomised-ssim', map, subject, forgetful))?.value).toBeNull();
+  });
+
   test('is cancelled', async () => {
     const ending = new AbortController();
     const probe = await methodProbe(engine, job, { ...options, signal: ending.signal });
@@ -120,7 +137,7 @@ describe('a probe', () => {
 });
 
 describe('twice the steps', () => {
-  const finer = async (method: AttributionJob['method']): Promise<Float32Array | undefined> =>
+  const finer = async (method: AttributionJob['method']): Promise<Float32Array | null | undefined> =>
     (await methodProbe(engine, { ...job, method }, options)).finer?.(job.x);
 
   test('of a fixed rule are half its intervals', async () => {
@@ -194,7 +211,7 @@ test('every metric that questions a method has an answer, and an edge detector i
   const probe = await methodProbe(engine, job, { ...options, stages: 1 });
   const display = displayOfModelInput(job.x, input);
   const subject: Subject = { height: side, width: side, display, mask: null, model: null, seed: 7 };
-  const map = await probe.explain(job.x);
+  const map = await mapOf(job);
   const ids = (Object.keys(metrics) as MetricId[]).filter((id) => metrics[id].needs === 'method');
   expect(ids).toHaveLength(7);
   for (const id of ids) {
@@ -236,7 +253,7 @@ describe('the shipped model, on a sample', () => {
 
   test('loses its map as it forgets; an edge detector keeps its own', async () => {
     const { probe, display } = await probed(3);
-    const map = await probe.explain(probe.x);
+    const map = (await probe.explain(probe.x)) ?? new Float32Array();
     const models = await Array.fromAsync(probe.randomised?.() ?? []);
     const steps = await Array.fromAsync(cascade(map, eachOf(models), height, width));
     const alike = steps.map(({ similarity }) => similarity?.ssim ?? NaN);

@@ -142,6 +142,22 @@ describe('the improved ablation', () => {
     ).toBeCloseTo(0.5 / 64, 12);
   });
 
+  test('is no value of a fall too short for a share, which would run to any size', async () => {
+    const fallBy = async (fall: number) =>
+      (
+        await ablation(
+          scoreBy((point) => 0.5 + fall * (point[10] ?? 0)),
+          noise,
+          x,
+          blank,
+          0.5,
+        )
+      ).drop;
+    expect(await fallBy(0.008)).toBeNull();
+    expect(await fallBy(0.0999)).toBeNull();
+    expect(await fallBy(0.101)).toBeGreaterThan(0);
+  });
+
   test('says when the baseline is not undecided, and when there is nothing to lose', async () => {
     expect(await ablation(mean, noise, x, blank, 0.5)).toMatchObject({
       fromChance: 0.5,
