@@ -140,7 +140,7 @@ export function unitOfSums({ method, parameters, scalar }: ExplanationResult): s
 }
 
 export function warningsOf(
-  { transform, registration, maps, converged, a, b }: Facts,
+  { transform, registration, maps, converged, lungsPlausible, a, b }: Facts,
   images: { a: ImageEntry; b: ImageEntry },
 ): string[] {
   const warnings: string[] = [];
@@ -164,6 +164,14 @@ export function warningsOf(
   }
   if (registration === 'same-content') {
     warnings.push('Both files hold the same bytes: nothing but the computation could differ.');
+  }
+  if (lungsPlausible?.b === false) {
+    const areas = `${percent(b.result.lungs?.areaShare ?? 0)} of B's area, and ${percent(a.result.lungs?.areaShare ?? 0)} of A's`;
+    warnings.push(
+      lungsPlausible.a
+        ? `The lungs model drew lungs on ${areas}: on B they are not what the change makes of A's. Its outline of B is left out, and what B's own check of the lungs says means nothing.`
+        : `The lungs model drew lungs on ${areas}, more than a factor of 2 apart: at least one outline is wrong. Both are left out, and what either check of the lungs says means nothing.`,
+    );
   }
   if (transform !== null && transformInWords(transform) === 'unchanged') {
     warnings.push('The change changes nothing: this holds the computation against itself.');

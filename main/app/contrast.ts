@@ -11,9 +11,11 @@ import {
   inverseOf,
   type Placement,
   type PictureTransform,
+  staying,
   stayingPlacement,
 } from '../../core/imaging/transform.ts';
 import { evidencePeak } from '../../core/metrics/evidence-peak.ts';
+import { lungMask } from '../../core/metrics/lung-check.ts';
 import {
   type LungParts,
   lungParts,
@@ -22,6 +24,7 @@ import {
   placeInWords,
 } from '../../core/metrics/lung-parts.ts';
 import { type ContrastedMaps, contrastMaps, type MapContrast } from '../../core/metrics/map-contrast.ts';
+import { areaOf } from '../../core/metrics/map.ts';
 import { type SignedRegion, strongestRegions } from '../../core/metrics/strongest-regions.ts';
 import type { Analysis, Explanation, ExplanationRequest } from './analysis.ts';
 import type { Displayed } from './images.ts';
@@ -93,6 +96,8 @@ export interface Contrast {
   lungSharesInA: { a: LungShares; b: LungShares } | null;
   /** Pearson's correlation of the two pictures as the model is given them, as they lie; null where one is blank. */
   pictureCorrelation: number | null;
+  /** Whether each picture's outline of the lungs is taken for one; null without a lungs model. One that is not counts as none. */
+  lungsPlausible: { a: boolean; b: boolean } | null;
   /** null where two images of different sizes are compared. */
   maps: MapContrast | null;
   /** What B gained (sign 1) and lost (sign -1) against A, in A's frame; null where `maps` is. */
@@ -101,6 +106,9 @@ export interface Contrast {
   summary: string[];
   warnings: string[];
 }
+
+/** The pixels of each of `Contrast.moved`, in its order. */
+type MovedPixels = readonly (readonly number[])[];
 
 /** A finished contrast, and what stands beside it. */
 export interface FinishedContrast {
@@ -113,11 +121,16 @@ export interface FinishedContrast {
   height: number;
   width: number;
   /** null as `Contrast.maps`. */
-  registered: Omit<ContrastedMaps, 'contrast'> | null;
+  registered: (Omit<ContrastedMaps, 'contrast'> & { movedPixels: MovedPixels }) | null;
+  /** Whether the change leaves some of the picture's frame to what comes in from outside. */
+  broughtIn: boolean;
 }
 
 /** Under this share of the picture nothing can be said of what stayed. */
 const LEAST_STAYING = 0.01;
+
+/** Lungs that take more than this many times the area that those of the other picture lead to expect, or less than its part, are none. Ours. */
+const MOST_LUNG_RATIO = 2;
 
 /** A contrast whose pictures are at hand. */
 export interface PreparedContrast {
@@ -166,7 +179,11 @@ export async function* contrastImages(
   const sameSize = pictures.a.rows === pictures.b.rows && pictures.a.columns === pictures.b.columns;
   const placement = transform?.placement ?? stayingPlacement;
   const maps = sameSize ? contrastMaps(a.map, b.map, height, width, placement) : null;
-  const parts = { a: partsOf(a), b: partsOf(b) };
+  const lungsPlausible = plausibleLungs(a, b, transform?.placement ?? null);
+  const parts = {
+    a: lungsPlausible?.a === false ? null : partsOf(a),
+    b: lungsPlausible?.b === false ? null : partsOf(b),
+  };
   const orientation = { a: requests.a.image.entry.orientation, b: requests.b.image.entry.orientation };
   const sides = {
     a: sideOf(a, parts.a, orientation.a),
@@ -176,6 +193,7 @@ export async function* contrastImages(
     a: await analysis.images.input(requests.a, card.input),
     b: await analysis.images.input(requests.b, card.input),
   };
+  const moved = maps && strongestRegions(maps.difference, height, width);
   const facts: Omit<Contrast, 'summary' | 'warnings'> = {
     transform: transform?.choice ?? null,
     registration,
@@ -195,9 +213,10 @@ export async function* contrastImages(
       registration === 'as-they-lie' || maps === null || parts.a === null
         ? null
         : sharesInA(a.map, maps, parts.a),
+    lungsPlausible,
     pictureCorrelation: correlation(inputs.a, inputs.b),
     maps: maps?.contrast ?? null,
-    moved: maps && regionsOf(maps.difference, height, width, parts.a, orientation.a),
+    moved: maps && moved && inWords(moved, maps.difference, height, width, parts.a, orientation.a),
   };
   const images = { a: requests.a.image, b: requests.b.image };
   return {
@@ -213,7 +232,8 @@ export async function* contrastImages(
     images,
     height,
     width,
-    registered: maps,
+    registered: maps && { ...maps, movedPixels: moved?.map(({ pixels }) => pixels) ?? [] },
+    broughtIn: staying(height, width, inverseOf(placement)).includes(0),
   };
 }
 
@@ -257,6 +277,26 @@ function partsOf({ lungs, width }: Explanation): LungParts | null {
   return lungs === null ? null : lungParts(lungs.probability, width);
 }
 
+/**
+ * By their areas. A known change says how much of A's lungs stays in the picture, and how large; of two files each is what the other
+ * leads to expect, and where they disagree neither is believed.
+ * @param placement null: two files
+ */
+function plausibleLungs(
+  a: Explanation,
+  b: Explanation,
+  placement: Placement | null,
+): Contrast['lungsPlausible'] {
+  if (a.lungs === null || b.lungs === null) return null;
+  const [ofA, ofB] = [lungMask(a.lungs.probability), lungMask(b.lungs.probability)];
+  const { zoom } = placement ?? stayingPlacement;
+  const stays = staying(a.height, a.width, placement ?? stayingPlacement);
+  const expected = zoom ** 2 * areaOf(ofA.map((pixel, i) => pixel * (stays[i] ?? 0)));
+  const found = areaOf(ofB);
+  const agree = Math.max(expected, found) <= MOST_LUNG_RATIO * Math.min(expected, found);
+  return { a: agree || placement !== null, b: agree };
+}
+
 function sideOf(
   { result, map, height, width }: Explanation,
   parts: LungParts | null,
@@ -267,18 +307,19 @@ function sideOf(
     result,
     densest: { ...densest, where: placeInWords(densest, height, width, parts, orientation) },
     lungShares: parts && lungShares(map, parts),
-    regions: regionsOf(map, height, width, parts, orientation),
+    regions: inWords(strongestRegions(map, height, width), map, height, width, parts, orientation),
   };
 }
 
-function regionsOf(
+function inWords(
+  regions: readonly SignedRegion[],
   map: Float32Array,
   height: number,
   width: number,
   parts: LungParts | null,
   orientation: Orientation | null,
 ): ContrastRegion[] {
-  return strongestRegions(map, height, width).map(({ pixels, ...region }) => ({
+  return regions.map(({ pixels, ...region }) => ({
     ...region,
     lungShares: parts && lungShares(map, parts, pixels),
     where: placeInWords(region, height, width, parts, orientation),

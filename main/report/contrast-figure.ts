@@ -1,15 +1,17 @@
 /** Two pictures, their maps and what changed, on one scale: one drawing for compare.png and compare.pdf. */
-import { colorAt, divergingColors } from '../../core/imaging/colormap.ts';
+import { colorsOf, type OverlayStyle } from '../../core/imaging/blend.ts';
+import { colorAt } from '../../core/imaging/colormap.ts';
 import { resizeTriangle } from '../../core/imaging/resample.ts';
-import type { FinishedContrast } from '../app/contrast.ts';
+import type { ContrastRegion, FinishedContrast } from '../app/contrast.ts';
 import { transformInWords } from '../app/contrast-words.ts';
 import { contour } from './contour.ts';
 import { type Drawing, round, Sketch } from './drawing.ts';
+import { placeLabels } from './labels.ts';
 import { significant, signed } from './numbers.ts';
 import { atMost, greyPng, overlayPng, printedStyle, type Raster } from './pictures.ts';
 import { color, contentWidth, size } from './theme.ts';
 import type { Typesetter } from './typesetter.ts';
-import { mapMeaning } from './words.ts';
+import { mapMeaning, scaleOf } from './words.ts';
 
 const GAP = 10;
 const TITLE = 12;
@@ -64,22 +66,21 @@ export function contrastFigure(finished: FinishedContrast, typesetter: Typesette
     );
   };
   const grid: Grid = finished;
-  // A difference has a sign, whatever the maps have.
-  const style = printedStyle([a.map, b.map], { signed: true });
-  const mapOf = (raster: Raster, map: Float32Array): Uint8Array =>
+  const style = printedStyle([a.map, b.map], scaleOf(a.result));
+  const mapOf = (raster: Raster, map: Float32Array, style: OverlayStyle): Uint8Array =>
     overlayPng(raster, { values: map, rows: grid.height, columns: grid.width }, style);
 
   for (const [place, of] of [
     [0, 'a'],
     [1, 'b'],
   ] as const) {
-    const { result, map, lungs } = finished[of];
+    const { result, map } = finished[of];
     const name = of.toUpperCase();
     title(of === 'b' && contrast.transform !== null ? 'B: A, changed' : name, place, 0);
     picture(sketch, greyPng(shown[of]), frame(place, 0, aspects[of]));
     title(`Map of ${name}: ${result.target}`, place, 1);
     const drawn = frame(place, 1, aspects[of]);
-    panel(sketch, mapOf(shown[of], map), drawn, grid, lungs?.probability, contrast[of].densest);
+    panel(sketch, mapOf(shown[of], map, style), drawn, grid, outlineOf(finished, of), contrast[of].densest);
   }
 
   const third = frame(2, 1, aspects.a);
@@ -98,10 +99,13 @@ export function contrastFigure(finished: FinishedContrast, typesetter: Typesette
       1,
     );
     const background = dimmed(shown.a, registered.compared, grid);
-    panel(sketch, mapOf(background, registered.difference), third, grid, a.lungs?.probability);
-    contrast.moved?.forEach((region, i) => plate(sketch, String(i + 1), at(region, third, grid)));
+    // A difference has a sign, whatever the maps have.
+    const ofDifference: OverlayStyle = { ...style, sign: 'all' };
+    const png = mapOf(background, registered.difference, ofDifference);
+    panel(sketch, png, third, grid, outlineOf(finished, 'a'));
+    numbers(sketch, contrast.moved ?? [], registered, style.threshold, third, grid);
   }
-  legend(sketch, finished, style.range, { x: 2 * (column + GAP), y: 0, width: column, height: room });
+  legend(sketch, finished, style, { x: 2 * (column + GAP), y: 0, width: column, height: room });
 
   const height = 2 * (TITLE + room) + GAP;
   const other =
@@ -112,6 +116,11 @@ export function contrastFigure(finished: FinishedContrast, typesetter: Typesette
     contentWidth,
     height,
   );
+}
+
+/** Of the lungs, where they are taken for lungs. */
+function outlineOf(finished: FinishedContrast, of: 'a' | 'b'): Float32Array | undefined {
+  return finished.contrast.lungsPlausible?.[of] === false ? undefined : finished[of].lungs?.probability;
 }
 
 function aspectOf({ pictures, images }: FinishedContrast, of: 'a' | 'b'): number {
@@ -162,12 +171,41 @@ function ring(sketch: Sketch, [x, y]: readonly [number, number]): void {
   sketch.path(d, { stroke: { color: '#ffffff', width: 1 } });
 }
 
-/** A number on a dark plate, to the upper right of a point. */
-function plate(sketch: Sketch, content: string, [x, y]: readonly [number, number]): void {
-  const set = sketch.measure(content);
-  const [width, height] = [set.width + 4, set.height];
-  sketch.rectangle(x - width / 2, y - height / 2, width, height, { fill: '#000000', opacity: 0.75 });
-  sketch.text(content, { x, y, align: 'center', vertical: 'middle' }, { color: '#ffffff' });
+/** What a plate over a pixel of a numbered region costs, and over another that the difference shows: points of a longer leader. */
+const REGION_COVER = 20;
+const SHOWN_COVER = 0.3;
+
+/** The numbers of the largest changes, each beside its own on a dark plate, with a line to where it is strongest. */
+function numbers(
+  sketch: Sketch,
+  moved: readonly ContrastRegion[],
+  { difference, movedPixels }: NonNullable<FinishedContrast['registered']>,
+  threshold: number,
+  frame: Frame,
+  grid: Grid,
+): void {
+  const set = sketch.measure('0');
+  const plate = [set.width + 4, set.height] as const;
+  const cover = difference.map((value) => (Math.abs(value) >= threshold ? SHOWN_COVER : 0));
+  for (const pixel of movedPixels.flat()) cover[pixel] = REGION_COVER;
+  const ends = moved.map((region) => at(region, frame, grid));
+  const labels = placeLabels(
+    ends.map(([x, y]) => [x - frame.x, y - frame.y]),
+    { size: [frame.width, frame.height], plate, cover, grid },
+  ).map(([x, y]) => [frame.x + x, frame.y + y] as const);
+  for (const { shade, width } of [
+    { shade: '#000000', width: 1.4 },
+    { shade: '#ffffff', width: 0.6 },
+  ]) {
+    labels.forEach(([x, y], i) => {
+      const [endX, endY] = ends[i] ?? [x, y];
+      sketch.line(x, y, endX, endY, { color: shade, width });
+    });
+  }
+  labels.forEach(([x, y], i) => {
+    sketch.rectangle(x - plate[0] / 2, y - plate[1] / 2, ...plate, { fill: '#000000' });
+    sketch.text(String(i + 1), { x, y, align: 'center', vertical: 'middle' }, { color: '#ffffff' });
+  });
 }
 
 /** The picture, darker and striped where nothing is compared. */
@@ -184,19 +222,55 @@ function dimmed(picture: Raster, compared: Uint8Array, { height, width }: Grid):
 
 function legend(
   sketch: Sketch,
-  { contrast, a, card, registered }: FinishedContrast,
-  range: number,
+  finished: FinishedContrast,
+  { range, sign }: OverlayStyle,
   { x, y, width }: Frame,
 ): void {
+  const { contrast, a, card, registered } = finished;
   const soft = { color: color.soft } as const;
+  const bold = { color: color.ink, weight: 'semibold' } as const;
   let top = y;
   const say = (content: string, style: { color?: string; weight?: 'semibold' } = soft): void => {
     top += sketch.text(content, { x, y: top, width }, style).height + 2;
   };
-  say('One scale for all three maps', { color: color.ink, weight: 'semibold' });
+  const scale = (of: OverlayStyle['sign']): void => {
+    top = colorScale(sketch, range, of, { x, y: top, width });
+  };
+  const oneSided = sign === 'absolute';
+  say(registered === null || oneSided ? 'One scale for both maps' : 'One scale for all three maps', bold);
+  scale(sign);
+  say(mapMeaning(a.result, card));
+  if (registered !== null) {
+    if (oneSided) {
+      say('B \u2212 A', bold);
+      scale('all');
+    }
+    say('Of the difference, blue: B has less; orange: more.');
+  }
+  const outlined = (['a', 'b'] as const).filter((of) => outlineOf(finished, of) !== undefined);
+  const line = outlined.length === 0 ? '' : ' Line: the lungs, by a model.';
+  const without =
+    contrast.lungsPlausible?.b === false && contrast.lungsPlausible.a
+      ? ' Of B it is left out: implausible.'
+      : '';
+  say(`Ring: where the map is densest.${line}${without}`);
+  if (contrast.lungsPlausible?.a === false) say('The outlines of the lungs are left out: implausible.');
+  if ((contrast.moved?.length ?? 0) > 0) say('Numbers: the largest changes, as listed.');
+  if (registered !== null && contrast.maps !== null && contrast.maps.comparedArea < 1) {
+    say('Striped: left the picture; not compared.');
+  }
+}
+
+/** The colours over their values. @returns where what follows begins */
+function colorScale(
+  sketch: Sketch,
+  range: number,
+  sign: OverlayStyle['sign'],
+  { x, y, width }: Omit<Frame, 'height'>,
+): number {
   const [bar, steps] = [8, 96];
   for (let i = 0; i < steps; i++) {
-    const fill = `#${colorAt(divergingColors, i / (steps - 1))
+    const fill = `#${colorAt(colorsOf(sign), i / (steps - 1))
       .map((part) =>
         Math.round(255 * part)
           .toString(16)
@@ -205,17 +279,14 @@ function legend(
       .join('')}`;
     // Each strip reaches under the next one, so that no white hairlines show between them.
     const strip = Math.min((2 * width) / steps, width - (i * width) / steps);
-    sketch.rectangle(x + (i * width) / steps, top, strip, bar, { fill });
+    sketch.rectangle(x + (i * width) / steps, y, strip, bar, { fill });
   }
-  top += bar + 1;
-  sketch.text(`\u2212${significant(range, 2)} or less`, { x, y: top });
-  sketch.text('0', { x: x + width / 2, y: top, align: 'center' });
-  top += sketch.text(`${signed(range, 2)} or more`, { x: x + width, y: top, align: 'right' }).height + 2;
-  say(mapMeaning(a.result, card));
-  if (registered !== null) say('Of the difference, blue: B has less; orange: more.');
-  say('Ring: where the map is densest.' + (a.lungs === null ? '' : ' Line: the lungs, by a model.'));
-  if ((contrast.moved?.length ?? 0) > 0) say('Numbers: the largest changes, as listed.');
-  if (registered !== null && contrast.maps !== null && contrast.maps.comparedArea < 1) {
-    say('Striped: left the picture; not compared.');
-  }
+  const under = y + bar + 1;
+  const [least, middle, most] =
+    sign === 'absolute'
+      ? ['0', significant(range / 2, 2), `${significant(range, 2)} or more`]
+      : [`\u2212${significant(range, 2)} or less`, '0', `${signed(range, 2)} or more`];
+  sketch.text(least, { x, y: under });
+  sketch.text(middle, { x: x + width / 2, y: under, align: 'center' });
+  return under + sketch.text(most, { x: x + width, y: under, align: 'right' }).height + 2;
 }

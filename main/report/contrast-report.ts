@@ -141,7 +141,7 @@ function writeHead(paper: Paper, finished: FinishedContrast, createdAt: Date): v
   );
 }
 
-function who(paper: Paper, { contrast, images, pictures }: FinishedContrast, of: Side): Block {
+function who(paper: Paper, { contrast, images, pictures, broughtIn }: FinishedContrast, of: Side): Block {
   const title = paragraph(paper, of.toUpperCase(), { size: 13, weight: 'semibold' });
   if (of === 'b' && contrast.transform !== null) {
     return stack(
@@ -150,7 +150,7 @@ function who(paper: Paper, { contrast, images, pictures }: FinishedContrast, of:
         paragraph(paper, `A ${transformInWords(contrast.transform)}.`, { weight: 'semibold' }),
         note(
           paper,
-          'The displayed picture was changed before any model was given it; what came in repeats its border.',
+          `The displayed picture was changed before any model was given it${broughtIn ? '; what came in repeats its border' : ''}.`,
         ),
       ],
       2,
@@ -276,9 +276,11 @@ function writeMaps(paper: Paper, { contrast }: FinishedContrast): void {
       {
         label: 'In its own lungs',
         value:
-          lungs === null || lungShares === null
-            ? 'not known: no lungs'
-            : `${percent(lungs.share)} of |values|, ${percent(lungs.areaShare)} of the area (random map ${percent(lungs.null.random)}, edge map ${percent(lungs.null.edges)})`,
+          contrast.lungsPlausible?.[of] === false
+            ? 'not known: the outline of the lungs is implausible'
+            : lungs === null || lungShares === null
+              ? 'not known: no lungs'
+              : `${percent(lungs.share)} of |values|, ${percent(lungs.areaShare)} of the area (random map ${percent(lungs.null.random)}, edge map ${percent(lungs.null.edges)})`,
       },
     ];
   };

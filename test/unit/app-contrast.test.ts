@@ -131,6 +131,36 @@ test(
 );
 
 test(
+  'a window that leaves next to nothing of the picture has no lungs in it, and that is said',
+  async () => {
+    const black = { baseline: from('black') };
+    const window = { center: 10, width: 20 };
+    const finished = await contrast('04', { ...unchanged, window }, black);
+    const { contrast: found, broughtIn } = finished;
+    expect(found.lungsPlausible).toEqual({ a: true, b: false });
+    expect(found.b.lungShares).toBeNull();
+    expect(found.b.regions.map(({ where }) => where).join(' ')).not.toContain('lung');
+    // A's outline holds for both in A's frame.
+    expect(found.lungSharesInA).not.toBeNull();
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/^The lungs model drew lungs on 7\.6 % of B's area, and 40\.7 % of A's/),
+    ]);
+    expect(broughtIn).toBe(false);
+  },
+  LONG,
+);
+
+test(
+  'lungs that a zoom enlarges and cuts off are those that it leads to expect',
+  async () => {
+    const { contrast: found, broughtIn } = await contrast('04', { ...unchanged, zoom: 1.6 });
+    expect(found.lungsPlausible).toEqual({ a: true, b: true });
+    expect(broughtIn).toBe(false);
+  },
+  LONG,
+);
+
+test(
   'the same content in two files says so',
   async () => {
     const { contrast: found } = await contrast('04', sample('copy'));
@@ -149,11 +179,12 @@ test(
   'a method that gives slopes is compared as slopes, and not accused of a criterion that it does not have',
   async () => {
     const gradient = { method: { id: 'gradient', parameters: {} }, baseline: null } as const;
-    const { contrast: found } = await contrast(
+    const { contrast: found, broughtIn } = await contrast(
       '04',
       { ...unchanged, shift: { columns: 8, rows: 0 } },
       gradient,
     );
+    expect(broughtIn).toBe(true);
     expect(found.converged).toEqual({ a: null, b: null });
     expect(found.warnings).toEqual([]);
     expect(found.summary.join(' ')).toContain('of the map of PNEUMONIA, in logit per unit of the input: ');
