@@ -248,6 +248,61 @@ describe('the figures of a study', () => {
   });
 });
 
+describe('contact sheets', () => {
+  const methods: StudyShape['methods'] = [
+    'integrated-gradients-fixed',
+    'gradient',
+    'smoothgrad-squared',
+    'idgi-ig',
+    'guided-ig',
+    'blur-ig',
+    'expected-gradients',
+    'ig2',
+  ];
+
+  it('in parts say so, and give an image one scale in all of them', async () => {
+    const report = await studyReport({ ...few, images: 2, methods, steps: [8], baselines: ['black'] });
+    // The maps of the second part alone are the weaker by far.
+    const map = async (name: string): Promise<Float32Array | null> =>
+      (await report.map(name))?.map((value) =>
+        /_(?:expected-gradients|ig2)_/.test(name) ? value / 50 : value,
+      ) ?? null;
+    const drawings = await drawingsOf({ ...report, map });
+    const [one, two] = [1, 2].map((part) =>
+      textsOf(drawings.get(`maps_methods_pneumonia_baseline-black_part-${part}`)),
+    );
+    expect(one).toContain('baseline black, part 1 of 2');
+    expect(two).toContain('baseline black, part 2 of 2');
+    expect(one).toContain('looks empty and is scored all the same');
+    const scales = (text: string | undefined): string[] => text?.match(/^scale .*$/gm) ?? [];
+    expect(scales(one)).toHaveLength(2);
+    expect(scales(two)).toEqual(scales(one));
+  });
+
+  it('call no slope a contribution, and nothing without sign for or against', async () => {
+    const of = async (some: StudyShape['methods']): Promise<string> => {
+      const report = await studyReport({
+        ...few,
+        images: 1,
+        methods: some,
+        steps: [8],
+        baselines: ['black'],
+      });
+      return textsOf((await drawingsOf(report)).get('maps_methods_pneumonia_baseline-black'));
+    };
+    const slopes = 'Gradient: slopes of the score, no shares of it';
+    const mixed = await of(['integrated-gradients-fixed', 'gradient', 'smoothgrad-squared']);
+    expect(mixed).toContain(slopes);
+    expect(mixed).toContain('SmoothGrad-squared: without sign; how much, not whether for or against');
+    expect(mixed).toContain('\u2212 range: lowered the score');
+    expect(mixed).toContain('slopes: a higher value lowers the score');
+    const alone = await of(['gradient']);
+    expect(alone).toContain('\u2212 range: a higher value lowers the score');
+    expect(alone).not.toContain('lowered the score');
+    expect(await of(['integrated-gradients-fixed'])).not.toContain('slope');
+  });
+});
+
 describe('the written study', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-figures-'));
   afterAll(() => rmSync(folder, { recursive: true }));

@@ -12,7 +12,17 @@ import { greyPng, overlayPng, printedStyle } from '../../report/pictures.ts';
 import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import type { StudyImage, StudyMap } from '../row.ts';
-import { baselineName, chunks, groupName, lowerFirst, methodName, metricOf, slug } from './names.ts';
+import {
+  baselineName,
+  chunks,
+  distinct,
+  groupName,
+  listed,
+  lowerFirst,
+  methodName,
+  metricOf,
+  slug,
+} from './names.ts';
 import { short } from './finding.ts';
 import type { StudyPicture, StudyReport } from './report.ts';
 import { roomForBody, sheet, type SheetWords, sheetWidth, type StudyFigure } from './sheet.ts';
@@ -41,6 +51,8 @@ const gap = 4;
 /** At the left: what is said of the image. */
 const saidWidth = 68;
 const below = 19;
+/** The bar of colours, and two lines that say what they mean. */
+const barHeight = 34;
 const labelStyle = { size: size.tiny } as const;
 
 /**
@@ -65,14 +77,11 @@ export async function* contactSheets(
         cell,
       );
       const metric = shownMetric(maps);
-      const words = wordsOf(
-        of,
-        held,
-        model,
-        metric,
-        maps.some(({ mask }) => mask !== null),
-      );
-      const room = roomForBody(typesetter, words) - header - 26;
+      const inPart = maps.filter((map) => part.some(({ pick }) => pick(map)));
+      const partName = parts.length > 1 ? `part ${partOf + 1} of ${parts.length}` : '';
+      const words = wordsOf(of, held, model, metric, inPart, partName);
+      const colors = colorsOf(inPart);
+      const room = roomForBody(typesetter, words) - header - barHeight;
       const rowsPerSheet = Math.max(1, Math.floor(room / (cell + below)));
       const pages = chunks(images, rowsPerSheet);
       for (const [page, shown] of pages.entries()) {
@@ -86,7 +95,7 @@ export async function* contactSheets(
         );
         const rows: Row[] = [];
         for (const { image, maps: all } of shown) {
-          rows.push(await rowOf(report, model, image, all, part, metric));
+          rows.push(await rowOf(report, model, image, all, { columns, part, metric }));
         }
         yield sheetOf(
           { ...words, name, inSummary: page === 0 && partOf === 0 },
@@ -94,6 +103,7 @@ export async function* contactSheets(
           part.map(({ label }) => label),
           cell,
           header,
+          colors,
           typesetter,
         );
       }
@@ -159,20 +169,48 @@ function wordsOf(
   held: string,
   model: string,
   metric: MetricId | null,
-  masked: boolean,
+  maps: readonly StudyMap[],
+  part: string,
 ): Pick<SheetWords, 'title' | 'says' | 'caption'> {
   const described = metric === null ? null : metricOf(metric);
   return {
-    title: `What do the maps of different ${of} look like? ${model}${held === '' ? '' : `, ${held}`}`,
+    title: `What do the maps of different ${of} look like? ${[model, held, part].filter((said) => said !== '').join(', ')}`,
     says:
       described === null
         ? 'Nothing was measured of these maps.'
-        : `Under each map: ${described.name.toLowerCase()} (${described.better === 'neither' ? 'neither end is better' : `${described.better} is better`}); at the left: the same of a random map and of the image\u2019s edges.`,
+        : `Under each map: ${lowerFirst(described.name)} (${described.better === 'neither' ? 'neither end is better' : `${described.better} is better`}); at the left: the same of a random map and of the image\u2019s edges.`,
     caption:
       'The images are the first of each group in the order of their SHA-256, which knows nothing of the result; each is named by the hash\u2019s first digits, which stand in results.csv. ' +
-      'Within a row all maps in units of the score share one scale, stated at the left; others have their own, stated under them. ' +
-      `Colour where |map| is among the strongest 5\u00a0% of the row, fading below${masked ? '; line: the mask' : ''}. A map that looks right need not be what moved the model, and one that looks odd may be.`,
+      `Within a row${part === '' ? '' : ' of all parts'} all maps in units of the score share one scale, stated at the left; others have their own, stated under them. ` +
+      otherMeanings(maps) +
+      `Colour where |map| is among the strongest 5\u00a0% of the row, fading below${maps.some(({ mask }) => mask !== null) ? '; line: the mask' : ''}. A map far weaker than the row\u2019s strongest looks empty and is scored all the same. A map that looks right need not be what moved the model, and one that looks odd may be.`,
   };
+}
+
+/** What the colours say of maps that hold no shares of the score. */
+function otherMeanings(maps: readonly StudyMap[]): string {
+  const { slopes, unsigned } = colorsOf(maps);
+  const names = (ids: readonly StudyMap['method'][]): string => listed(ids.map(methodName), ids.length);
+  return [
+    slopes.length === 0
+      ? ''
+      : `${names(slopes)}: slopes of the score, no shares of it; blue where a higher value of the input lowers it, orange where it raises it. `,
+    unsigned.length === 0 ? '' : `${names(unsigned)}: without sign; how much, not whether for or against. `,
+  ].join('');
+}
+
+/** The methods whose colours say something else than what raised the score and what lowered it. */
+interface Colors {
+  contributions: boolean;
+  slopes: readonly StudyMap['method'][];
+  unsigned: readonly StudyMap['method'][];
+}
+
+function colorsOf(maps: readonly StudyMap[]): Colors {
+  const ids = distinct(maps.map(({ method }) => method));
+  const slopes = ids.filter((id) => scaleOf(id).signed && scaleOf(id).slope);
+  const unsigned = ids.filter((id) => !scaleOf(id).signed);
+  return { contributions: slopes.length + unsigned.length < ids.length, slopes, unsigned };
 }
 
 /** The pictures of one row, and the words under them. */
@@ -191,14 +229,21 @@ async function rowOf(
   model: string,
   image: StudyImage,
   all: readonly ScoredMap[],
-  columns: Columns['columns'],
-  metric: MetricId | null,
+  {
+    columns,
+    part,
+    metric,
+  }: { columns: Columns['columns']; part: Columns['columns']; metric: MetricId | null },
 ): Promise<Row> {
   const picture = await report.picture(image, model);
-  const chosen = columns.map(({ pick }) => all.find(pick));
-  const values: (Float32Array | null)[] = [];
-  for (const map of chosen) values.push(map === undefined ? null : await readMap(report, map, picture));
-  const inScore = values.filter((map, i): map is Float32Array => map !== null && sharesScale(chosen[i]));
+  const chosen = part.map(({ pick }) => all.find(pick));
+  const values = new Map<ScoredMap, Float32Array>();
+  // Those of the other parts, too: an image has one scale in all of them.
+  for (const map of columns.map(({ pick }) => all.find(pick))) {
+    const read = map === undefined ? null : await readMap(report, map, picture);
+    if (map !== undefined && read !== null) values.set(map, read);
+  }
+  const inScore = [...values].flatMap(([map, read]) => (sharesScale(map) ? [read] : []));
   const shared = printedStyle(inScore, { signed: true });
   const [first] = all;
   const frame = image.frame === 0 ? '' : `, frame ${image.frame + 1}`;
@@ -221,9 +266,9 @@ async function rowOf(
     outline: picture === null ? [] : outlineOf(picture),
     height: picture?.height ?? 1,
     width: picture?.width ?? 1,
-    cells: chosen.map((map, i) => {
-      const value = values[i];
-      if (map === undefined || value == null || picture === null) return null;
+    cells: chosen.map((map) => {
+      const value = map === undefined ? undefined : values.get(map);
+      if (map === undefined || value === undefined || picture === null) return null;
       const own = !sharesScale(map);
       const style = own ? printedStyle([value], scaleOf(map.method)) : shared;
       return { png: overlaid(picture, value, style), under: underMap(map, metric, own ? style : null) };
@@ -237,8 +282,8 @@ function scaleOf(method: StudyMap['method']): MapScale {
 }
 
 /** Whether a map is in units of the score, as most are; slopes and squares are not. */
-function sharesScale(map: StudyMap | undefined): boolean {
-  return map !== undefined && methods[map.method].unit === 'score';
+function sharesScale(map: StudyMap): boolean {
+  return methods[map.method].unit === 'score';
 }
 
 async function readMap(
@@ -268,7 +313,8 @@ function underMap(map: ScoredMap, metric: MetricId | null, own: OverlayStyle | n
     score,
     own === null
       ? ''
-      : `own scale ${own.sign === 'absolute' ? '0 to ' : '\u00b1'}${significant(own.range, 2)}`,
+      : // No longer, so that it stays on its one line.
+        `${own.sign === 'absolute' ? '0 to ' : '\u00b1'}${significant(own.range, 2)}`,
   ];
 }
 
@@ -287,10 +333,11 @@ function sheetOf(
   labels: readonly string[],
   cell: number,
   header: number,
+  colors: Colors,
   typesetter: Typesetter,
 ): StudyFigure {
   const heights = rows.map(({ height, width }) => (cell * height) / width + below);
-  const body = header + heights.reduce((sum, height) => sum + height, 0) + 24;
+  const body = header + heights.reduce((sum, height) => sum + height, 0) + barHeight - 2;
   return sheet(typesetter, words, body, (sketch, top) => {
     const leftOf = (column: number): number => saidWidth + gap + column * (cell + gap);
     ['Image', ...labels].forEach((label, column) => {
@@ -311,7 +358,7 @@ function sheetOf(
       putRow(sketch, row, y, cell, leftOf);
       y += heights[i] ?? 0;
     });
-    putColorBar(sketch, y + 3);
+    putColorBar(sketch, y + 3, colors);
   });
 }
 
@@ -354,8 +401,13 @@ function putRow(sketch: Sketch, row: Row, y: number, cell: number, leftOf: (colu
   });
 }
 
-/** The colours of every row from its own end to end. */
-function putColorBar(sketch: Sketch, y: number): void {
+/** The colours of every map with signs, from its scale's end to end; a map without signs has others. */
+function putColorBar(sketch: Sketch, y: number, { contributions, slopes }: Colors): void {
+  const meanings = [
+    ...(contributions ? [['lowered the score', 'raised it'] as const] : []),
+    ...(slopes.length > 0 ? [['a higher value lowers the score', 'a higher value raises it'] as const] : []),
+  ];
+  if (meanings.length === 0) return;
   const bar = 260;
   const left = (sheetWidth - bar) / 2;
   const steps = 64;
@@ -369,10 +421,12 @@ function putColorBar(sketch: Sketch, y: number): void {
     const strip = Math.min((2 * bar) / steps, bar - (i * bar) / steps);
     sketch.rectangle(left + (i * bar) / steps, y, strip, 6, { fill: `#${rgb.join('')}` });
   }
-  const label = (text: string, x: number, align: 'left' | 'center' | 'right'): void => {
-    sketch.text(text, { x, y: y + 7, align }, { color: color.soft });
+  const label = (line: number, text: string, x: number, align: 'left' | 'center' | 'right'): void => {
+    sketch.text(text, { x, y: y + 7 + 9 * line, align }, { color: color.soft });
   };
-  label('\u2212 the row\u2019s range: lowers the score', left, 'left');
-  label('0', left + bar / 2, 'center');
-  label('+ range: raises it', left + bar, 'right');
+  label(0, '0', left + bar / 2, 'center');
+  meanings.forEach(([less, more], line) => {
+    label(line, `${line === 0 ? '\u2212 range' : 'slopes'}: ${less}`, left, 'left');
+    label(line, `${line === 0 ? '+ range' : 'slopes'}: ${more}`, left + bar, 'right');
+  });
 }
