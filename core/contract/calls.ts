@@ -108,6 +108,8 @@ export interface PreparationHeader {
   baseline: Choice<BaselineId> | null;
   done: number;
   total: number | null;
+  /** Files of the cohort found since the header before that cannot be read, or are of several frames: they are left out. */
+  unreadable: string[];
 }
 
 /** A map on its way. Data: Float32 [height, width], channels summed; signed. */

@@ -344,7 +344,7 @@ export class Analysis {
     for await (const event of this.#engine.attribute(job, signal)) {
       if (event.type === 'progress') {
         const { evaluations: done, maxEvaluations: total } = event;
-        yield { header: { type: 'preparation', step: 'baseline', baseline, done, total } };
+        yield { header: { type: 'preparation', step: 'baseline', baseline, done, total, unreadable: [] } };
         continue;
       }
       const { nodes, final, seconds, secondsLeft, baselines, baselineEvaluations, notes, batch } = event;

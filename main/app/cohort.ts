@@ -17,6 +17,14 @@ export interface Cohort {
   references: Float32Array[];
 }
 
+/** How far the choice has come. */
+interface Looking {
+  done: number;
+  total: number | null;
+  /** Files found since the last time that cannot be read, or are of several frames. */
+  unreadable: string[];
+}
+
 /** An image that may be compared with, and the SHA-256 of its file. */
 export interface Candidate {
   sha256: string;
@@ -44,21 +52,22 @@ export async function* gatherCohort(
   images: Images,
   { folder, ...selection }: CohortQuestion,
   signal: AbortSignal | undefined,
-): AsyncGenerator<{ done: number; total: number | null }, Cohort, undefined> {
+): AsyncGenerator<Looking, Cohort, undefined> {
   const library = createLibrary();
   const found: LibraryImage[] = [];
-  let refused = 0;
-  yield { done: 0, total: null };
+  const refused: string[] = [];
+  yield { done: 0, total: null, unreadable: [] };
   for await (const event of library.open([folder])) {
     throwIfCancelled(signal);
     if (event.type === 'image') found.push(library.find(event.image.id));
-    if (event.type === 'refused' && !event.foreign) refused++;
+    if (event.type === 'refused' && !event.foreign) refused.push(event.refused.file);
   }
+  yield { done: 0, total: null, unreadable: refused };
   const choosing = chooseCohort(images, await candidatesOf(images, found, signal), selection, signal);
   for (;;) {
     const { done, value } = await choosing.next();
     if (done !== true) yield value;
-    else return { ...value, use: { ...value.use, unreadable: value.use.unreadable + refused } };
+    else return { ...value, use: { ...value.use, unreadable: value.use.unreadable + refused.length } };
   }
 }
 
@@ -89,12 +98,13 @@ export async function* chooseCohort(
   candidates: readonly Candidate[],
   { except, contract, otherThan }: Selection,
   signal: AbortSignal | undefined,
-): AsyncGenerator<{ done: number; total: number }, Cohort, undefined> {
+): AsyncGenerator<Looking, Cohort, undefined> {
   const others = candidates.filter(({ sha256 }) => sha256 !== except);
   const single = others.filter(({ image }) => image.entry.frames === 1);
+  let unreadable = others.flatMap(({ image: { entry } }) => (entry.frames === 1 ? [] : [entry.file]));
   const use: CohortUse = {
     images: [],
-    unreadable: others.length - single.length,
+    unreadable: unreadable.length,
     sameClass: 0,
     beyond: 0,
   };
@@ -102,10 +112,12 @@ export async function* chooseCohort(
   const most = Math.max(1, Math.min(MOST_OF_COHORT, Math.floor(COHORT_BUDGET / size)));
   const references: Float32Array[] = [];
   let looked = 0;
+  yield { done: looked, total: single.length, unreadable };
   for (const { sha256, image } of single) {
     throwIfCancelled(signal);
     if (references.length === most) break;
     looked++;
+    unreadable = [];
     const of = { image, frame: 0 };
     try {
       if (otherThan !== null && (await otherThan.of(of)) === otherThan.label) use.sameClass++;
@@ -117,8 +129,9 @@ export async function* chooseCohort(
       // A model or an engine that fails is not the image's fault.
       if (['cancelled', 'engine', 'model-refused'].includes(toErrorReport(error).kind)) throw error;
       use.unreadable++;
+      unreadable.push(image.entry.file);
     }
-    yield { done: looked, total: single.length };
+    yield { done: looked, total: single.length, unreadable };
   }
   use.beyond = single.length - looked;
   if (references.length === 0) throw nothingLeft(use, otherThan?.label ?? null);

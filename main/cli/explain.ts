@@ -27,6 +27,7 @@ import {
   type ExitCode,
   failureLine,
   foreignLine,
+  leftOutLine,
   scan,
   type Session,
   type Terminal,
@@ -113,6 +114,15 @@ async function explainAll(
   progress: Progress,
 ): Promise<number> {
   let failed = 0;
+  // The same folder is compared with every image: each of its files is named once.
+  const leftOut = new Set<string>();
+  let named = 0;
+  const nameLeftOut = (): void => {
+    if (leftOut.size === named) return;
+    progress.clear();
+    err.write(leftOutLine([...leftOut].slice(named)));
+    named = leftOut.size;
+  };
   const folders = folderNames(images.map(({ entry }) => entry.file));
   const settle = (image: LibraryImage, error: unknown): void => {
     const { kind, message, advice } = toErrorReport(error);
@@ -133,10 +143,12 @@ async function explainAll(
       );
       let explanation: Explanation;
       try {
-        explanation = await computed(session, request, command.compare, place, progress, signal);
+        explanation = await computed(session, request, command.compare, place, progress, leftOut, signal);
       } catch (error) {
         settle(image, error);
         continue;
+      } finally {
+        nameLeftOut();
       }
       await writing;
       writing = filesOf(session, request, explanation)
@@ -157,17 +169,20 @@ async function explainAll(
   return failed;
 }
 
+/** @param leftOut takes the files of the cohort that cannot be read */
 async function computed(
   { analysis }: Session,
   request: ExplanationRequest,
   compare: boolean,
   place: string,
   progress: Progress,
+  leftOut: Set<string>,
   signal: AbortSignal,
 ): Promise<Explanation> {
   const { file } = request.image.entry;
   progress.show(`${place}  ${file}`);
   const show = (header: PreparationHeader | MapHeader | AssessmentHeader | AgreementHeader): void => {
+    if (header.type === 'preparation') for (const file of header.unreadable) leftOut.add(file);
     if (header.type === 'map' || header.type === 'preparation') {
       progress.show(`${place}  ${file}: ${stateOf(header)}`);
     }
@@ -198,7 +213,7 @@ export function stateOf(header: PreparationHeader | MapHeader): string {
   const change = mapChange === null ? '' : `, map change ${(100 * mapChange).toFixed(1)} %`;
   const left = secondsLeft === null ? '' : `, ${duration(secondsLeft)} left`;
   const from = baseline === null ? '' : `${baseline.id} baseline, `;
-  return `${from}${evaluations} gradients${gap}${change}${left}`;
+  return `${from}${evaluations} ${evaluations === 1 ? 'gradient' : 'gradients'}${gap}${change}${left}`;
 }
 
 /** result.json comes last: where it stands, the other three do. */

@@ -1,4 +1,6 @@
 /** What a command works with, opened and closed as one. */
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
 import type { Provider } from '../../core/contract/device.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
@@ -108,7 +110,11 @@ export interface Scan {
   foreign: RefusedFile[];
 }
 
-/** Opens the paths, telling how far it has come. */
+/**
+ * Opens the paths, telling how far it has come.
+ * @param except where results go: what stands there from an earlier run is passed over
+ * @throws PathlightError `bad-request`: a folder that is read is the one that is written to; as `Library.open` says
+ */
 export async function scan(
   library: Library,
   paths: readonly string[],
@@ -117,6 +123,15 @@ export async function scan(
   signal: AbortSignal,
 ): Promise<Scan> {
   const found: Scan = { images: [], refused: [], foreign: [] };
+  const written = await realpath(except).catch(() => path.resolve(except));
+  for (const read of paths) {
+    if ((await realpath(read).catch(() => null)) !== written) continue;
+    throw new PathlightError(
+      'bad-request',
+      `'${read}' is both read and written to`,
+      'Let --out be another folder than the one that is read.',
+    );
+  }
   for await (const event of library.open(paths, { signal, except })) {
     if (event.type === 'image') found.images.push(library.find(event.image.id));
     else if (event.type === 'refused') (event.foreign ? found.foreign : found.refused).push(event.refused);
@@ -136,10 +151,20 @@ export function failureLine({ file, reason, advice }: RefusedFile): string {
 
 export function foreignLine(foreign: readonly RefusedFile[]): string {
   if (foreign.length === 0) return '';
-  const named = foreign.slice(0, 3).map(({ file }) => file);
-  const more = foreign.length > named.length ? ', …' : '';
   const count = foreign.length === 1 ? '1 file is' : `${foreign.length} files are`;
-  return `${count} not DICOM, or hidden, and passed over: ${named.join(', ')}${more}\n`;
+  return `${count} not DICOM, or hidden, and passed over: ${firstOf(foreign.map(({ file }) => file))}\n`;
+}
+
+/** Of a folder to compare with. */
+export function leftOutLine(files: readonly string[]): string {
+  if (files.length === 0) return '';
+  const count = files.length === 1 ? '1 file' : `${files.length} files`;
+  return `${count} of the cohort cannot be read as a single image, and left out: ${firstOf(files)}\n`;
+}
+
+function firstOf(files: readonly string[]): string {
+  const named = files.slice(0, 3);
+  return `${named.join(', ')}${files.length > named.length ? ', …' : ''}`;
 }
 
 export function sentence(text: string): string {

@@ -78,6 +78,28 @@ describe('files that nothing can be made of', () => {
     expect(err).toContain('No DICOM image was found.');
   });
 
+  test('a folder that is also written to: code 2, before anything runs', async () => {
+    for (const command of ['explain', 'audit', 'study']) {
+      const model = command === 'audit' ? ['--model', 'pneumonia'] : [];
+      const { code, err } = await pathlight([command, mixed, ...model, '--out', `${mixed}/.`]);
+      expect([command, code]).toEqual([command, 2]);
+      expect(err).toContain('Let --out be another folder than the one that is read.');
+    }
+  });
+
+  test('broken files of a cohort are named once, and left out', async () => {
+    const { code, err } = await pathlight([
+      ...['explain', sample, 'examples/02-normal-cr-monochrome1.dcm', '--method', 'expected-gradients'],
+      ...['--set', 'samples=1', '--cohort', mixed, '--out', path.join(folder, 'compared')],
+    ]);
+    expect(
+      err.match(
+        /7 files of the cohort cannot be read as a single image, and left out: \S+\.dcm, \S+, \S+, …\n/g,
+      ),
+    ).toHaveLength(1);
+    expect(code).toBe(1);
+  });
+
   test('a frame that the image does not have', async () => {
     const { code, err } = await pathlight(['explain', sample, '--frame', '2', '--out', out]);
     expect(code).toBe(1);

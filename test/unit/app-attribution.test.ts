@@ -200,6 +200,10 @@ describe('a cohort', () => {
     );
     expect(frames[0]?.header).toMatchObject({ type: 'preparation', step: 'cohort', done: 0, total: null });
     expect(frames.map(({ header }) => header.type)).toContain('map');
+    const unreadable = frames.flatMap(({ header }) =>
+      header.type === 'preparation' ? header.unreadable : [],
+    );
+    expect(unreadable).toHaveLength(1);
   });
 });
 
