@@ -429,7 +429,7 @@ export class Analysis {
       device,
       batch,
       lungs: check,
-      notes: [...notes],
+      notes: [...notes, ...(own === null ? [] : sizeNote(request))],
       seconds,
       app: this.app,
     };
@@ -517,6 +517,15 @@ export function askedOf(
   const needs = own.union(new Set(kind.needs));
   checkGiven(needs, own.has('references') ? name : `The baseline '${kind.name}'`, cohort, baselineImage);
   return { method, baseline, needs };
+}
+
+/** Where the chosen baseline image is not of the image's own size. */
+function sizeNote({ image: { entry }, baselineImage }: ExplanationRequest): string[] {
+  const other = baselineImage?.image.entry;
+  if (other === undefined || (other.rows === entry.rows && other.columns === entry.columns)) return [];
+  return [
+    `The baseline image '${other.file}' has ${other.columns} × ${other.rows} pixels, the image ${entry.columns} × ${entry.rows}: each is resized to the model's input by itself, and their anatomy is not registered.`,
+  ];
 }
 
 function checkGiven(

@@ -281,6 +281,11 @@ test('an image of one’s own stands in the result by its content', async () => 
     frame: 0,
     sha256: await fileSha256(image.path),
   });
+  const sizeOf = ({ entry }: LibraryImage): string => `${entry.columns} × ${entry.rows}`;
+  expect(sizeOf(image)).not.toBe(sizeOf(sample(0)));
+  expect(result.notes).toContain(
+    `The baseline image '${samples[3]}' has ${sizeOf(image)} pixels, the image ${sizeOf(sample(0))}: each is resized to the model's input by itself, and their anatomy is not registered.`,
+  );
 });
 
 test('a map kept from an earlier session comes back whole, its baseline and findings with it', async () => {
