@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BASELINE_IDS, type BaselineId } from '../../core/attribution/baseline-kinds.ts';
 import { METHOD_IDS, type MethodId } from '../../core/attribution/methods.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
+import type { MetricId } from '../../core/metrics/metrics.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
+import type { Value } from '../../core/metrics/subject.ts';
 import { tensor } from '../../core/onnx/tensor.ts';
 import { Analysis, type Explanation, type ExplanationRequest, returned } from '../../main/app/analysis.ts';
 import { candidatesOf } from '../../main/app/cohort.ts';
@@ -35,31 +37,36 @@ const weights = (rows: number, columns: number, spread: number) =>
     [rows, columns],
     normalNumbers(rows * columns, random).map((value) => spread * value),
   );
-const bytes = modelBytes({
-  nodes: [
-    node('Flatten', ['image'], ['flat']),
-    node('MatMul', ['flat', 'first'], ['hidden']),
-    node('Tanh', ['hidden'], ['features']),
-    node('Gemm', ['features', 'last', 'bias'], ['logits']),
-  ],
-  inputs: [declaration('image', ['N', 1, side, side])],
-  outputs: [declaration('logits', ['N', 2])],
-  constants: new Map([
-    ['first', weights(side * side, 6, 0.1)],
-    ['last', weights(6, 2, 1)],
-    ['bias', tensor('float32', [2], [0, 0])],
-  ]),
-});
-const card: ModelCard = {
-  ...shippedCard('pneumonia'),
-  id: 'tiny',
-  sha256: createHash('sha256').update(bytes).digest('hex'),
-  input: { ...shippedCard('pneumonia').input, name: 'image', height: side, width: side },
-  output: { name: 'logits', activation: 'softmax', labels: ['NORMAL', 'PNEUMONIA'] },
-};
-mkdirSync(path.join(folder, 'models', 'tiny'), { recursive: true });
-writeFileSync(path.join(folder, 'models', 'tiny', card.file), bytes);
-writeFileSync(path.join(folder, 'models', 'tiny', 'card.json'), JSON.stringify(card));
+/** A small model and its card, among the models. @param spread of the last weights: with 0 it is undecided of every image */
+function written(id: string, spread: number): void {
+  const bytes = modelBytes({
+    nodes: [
+      node('Flatten', ['image'], ['flat']),
+      node('MatMul', ['flat', 'first'], ['hidden']),
+      node('Tanh', ['hidden'], ['features']),
+      node('Gemm', ['features', 'last', 'bias'], ['logits']),
+    ],
+    inputs: [declaration('image', ['N', 1, side, side])],
+    outputs: [declaration('logits', ['N', 2])],
+    constants: new Map([
+      ['first', weights(side * side, 6, 0.1)],
+      ['last', weights(6, 2, spread)],
+      ['bias', tensor('float32', [2], [0, 0])],
+    ]),
+  });
+  const card: ModelCard = {
+    ...shippedCard('pneumonia'),
+    id,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    input: { ...shippedCard('pneumonia').input, name: 'image', height: side, width: side },
+    output: { name: 'logits', activation: 'softmax', labels: ['NORMAL', 'PNEUMONIA'] },
+  };
+  mkdirSync(path.join(folder, 'models', id), { recursive: true });
+  writeFileSync(path.join(folder, 'models', id, card.file), bytes);
+  writeFileSync(path.join(folder, 'models', id, 'card.json'), JSON.stringify(card));
+}
+written('tiny', 1);
+written('undecided', 0);
 
 const examples = path.join(applicationRoot, 'examples');
 const samples = readdirSync(examples).filter((name) => name.endsWith('.dcm'));
@@ -209,26 +216,32 @@ describe('a cohort', () => {
 
 describe('a study', () => {
   /** What becomes of the first sample's maps: pixels by method, and failures. */
-  async function studied(of: readonly LibraryImage[], cells: readonly Cell[]) {
+  async function studied(
+    of: readonly LibraryImage[],
+    cells: readonly Cell[],
+    { model = 'tiny', metrics = ['sparseness'] }: { model?: string; metrics?: MetricId[] } = {},
+  ) {
     const where = mkdtempSync(path.join(folder, 'study-'));
     const journal = await Journal.open(path.join(where, 'study.jsonl'), parseLine);
     const maps: Record<string, number[]> = {};
+    const values: Value[] = [];
     const failures: string[] = [];
     const request: StudyRequest = {
-      ...{ images: [sample(0)], groupOf: () => '', models: [await models.find('tiny')], cells },
-      ...{ metrics: ['sparseness'], target: null, scalar: 'logit', blank: 'blurred', masks: null, seed: 1 },
+      ...{ images: [sample(0)], groupOf: () => '', models: [await models.find(model)], cells },
+      ...{ metrics, target: null, scalar: 'logit', blank: 'blurred', masks: null, seed: 1 },
       ...{ provider: 'cpu', journal, mapsFolder: path.join(where, 'maps') },
       cohort: await candidatesOf(analysis.images, of, undefined),
     };
     for await (const event of study(engine, analysis, request, new AbortController().signal)) {
       if (event.type === 'failed') failures.push(event.failure.reason);
       if (event.type !== 'map') continue;
-      for (const { method, map } of event.rows) {
+      for (const { method, map, value } of event.rows) {
+        values.push(value);
         maps[method] = Array.from(await readMap(path.join(where, 'maps', map)));
       }
     }
     await journal.close();
-    return { maps, failures };
+    return { maps, values, failures };
   }
   const cellsOf = (methods: readonly MethodId[], baselines: readonly BaselineId[]): Cell[] =>
     planOf([{ methods, baselines, steps: [4] }], { cohort: 2, seed: 1 });
@@ -244,6 +257,13 @@ describe('a study', () => {
       });
       expect(maps[method], method).toEqual(Array.from((await explained(alone)).map));
     }
+  });
+
+  test('has no value, and no failure, of a fall to an undecided baseline where the image is one', async () => {
+    const { values, failures } = await studied([], cellsOf(['gradient'], []), {
+      ...{ model: 'undecided', metrics: ['ablation-drop'] },
+    });
+    expect({ values, failures }).toEqual({ values: [null], failures: [] });
   });
 
   test('has no map that follows a representation where the model calls all alike, and says why', async () => {
@@ -264,7 +284,7 @@ describe('a study', () => {
 
 test('what is needed and missing is named before anything is computed', async () => {
   await expect(explained(request('gradient', null, { parameters: { steps: 1 } }))).rejects.toThrow(
-    /Gradient: steps/,
+    /There is no parameter 'steps'; Gradient has none/,
   );
   await expect(explained(request('guided-ig', null))).rejects.toThrow('Guided IG needs a baseline');
   await expect(explained(request('ig2', null))).rejects.toThrow('IG2 needs images of another class');

@@ -354,6 +354,7 @@ describe('the written study', () => {
       'What was asked',
       'SHA-256 e8bf6acdabd561df142b20685739679716f25fe3b21f8570ca69579bb742ca6f',
       '2 studied',
+      '2 images to compare with, 1 left out; SHA-256',
       'Mass in lungs',
       'A random map',
       'Not measured: deletion',
