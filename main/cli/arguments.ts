@@ -344,7 +344,13 @@ function parse<T extends NonNullable<ParseArgsConfig['options']>>(args: string[]
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    const [, option] = /^Option '(?:-\w, )?(--[\w-]+).*' argument is ambiguous/.exec(message) ?? [];
+    throw new UsageError(
+      option === undefined
+        ? message
+        : `${option} wants a value; one that begins with a dash is written ${option}=-1`,
+    );
   }
 }
 

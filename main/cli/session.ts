@@ -137,7 +137,8 @@ export async function scan(
     else if (event.type === 'refused') (event.foreign ? found.foreign : found.refused).push(event.refused);
     else if (event.type === 'progress') {
       const of = event.total === null ? '' : ` of ${event.total}`;
-      progress.show(`Reading headers: ${event.scanned}${of} files, ${event.found} images`);
+      const images = event.found === 1 ? 'image' : 'images';
+      progress.show(`Reading headers: ${event.scanned}${of} files, ${event.found} ${images}`);
     }
   }
   progress.clear();

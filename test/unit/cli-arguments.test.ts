@@ -197,6 +197,10 @@ describe('a command line', () => {
     ['study x --out o --baselines pink', "cohort-sample, not 'pink'"],
     ['study x --out o --baselines image', "not 'image'"],
     ['study x --out o --steps 8,many', "--steps is a whole number from 2 to 2048, not 'many'"],
+    [
+      'study x --out o --steps -1',
+      '--steps wants a value; one that begins with a dash is written --steps=-1',
+    ],
     ['study x --out o --design both', "--design is one of idgi, baselines, all, not 'both'"],
     ['model', "'model' is followed by 'check'"],
     ['model check', "'model check' wants one ONNX file, or the folder of a TensorFlow.js model"],
