@@ -134,7 +134,7 @@ describe.each(METHOD_IDS)('%s', (id) => {
     const wrong = { ...job, method: { id, parameters: { ...quick[id], flavour: 3 } } };
     await expect(engine.attribute(wrong).next()).rejects.toMatchObject({
       kind: 'bad-request',
-      message: expect.stringContaining(`${methods[id].name}: flavour`) as string,
+      message: expect.stringContaining(`There is no parameter 'flavour'; ${methods[id].name} has `) as string,
     });
   });
 });
@@ -212,12 +212,12 @@ describe('what is missing or does not fit is named', () => {
     [
       'a parameter of a baseline',
       { baseline: { id: 'uniform', parameters: { count: 0 } } },
-      /Uniform noise: count: /,
+      /Uniform noise: count is a whole number from 1 to /,
     ],
     [
       'a parameter of a method beneath',
       { method: { id: 'xrai', parameters: { around: { method: 'ig2', parameters: { steps: 0 } } } } },
-      /IG2: steps: /,
+      /IG2: steps is a whole number from 1 to /,
     ],
   ] as const)('%s', async (_, changed, message) => {
     await expect(engine.attribute({ ...bare, ...changed }).next()).rejects.toMatchObject({
