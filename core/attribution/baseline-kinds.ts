@@ -248,7 +248,7 @@ export const baselineKinds = {
     meaning: 'The image without its detail: asks for fine structure, not for brightness.',
     parameters: v.strictObject({
       sigma: v.optional(
-        called('Blur', positive, 'Standard deviation, in input pixels; by default 10 at 224 pixels.'),
+        called('Blur', positive, 'Standard deviation, in input pixels; by default 10 at 224 pixels.', 'px'),
       ),
     }),
     make: ({ x, input }, { sigma = blurSigma(input) }) => {
@@ -277,7 +277,12 @@ export const baselineKinds = {
       seed,
       count,
       deviation: v.optional(
-        called('Noise', positive, 'Standard deviation, as a share of the display\u2019s range.'),
+        called(
+          'Noise',
+          positive,
+          'Standard deviation, as a share of the display\u2019s range.',
+          'of the range',
+        ),
         0.25,
       ),
     }),
@@ -311,7 +316,10 @@ export const baselineKinds = {
     needs: ['entropy'],
     parameters: v.strictObject({
       steps: v.optional(called('Steps', integer(1, 10_000)), 100),
-      rate: v.optional(called('Step', share, 'Of Adam, as a share of the display\u2019s range.'), 0.01),
+      rate: v.optional(
+        called('Step', share, 'Of Adam, as a share of the display\u2019s range.', 'of the range'),
+        0.01,
+      ),
     }),
     make: maximumEntropy,
   }),

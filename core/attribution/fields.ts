@@ -7,6 +7,8 @@ interface Named {
   title: string;
   /** What the title does not say; often empty. */
   meaning: string;
+  /** What its number is of; often empty. */
+  unit: string;
   /** Its default; undefined where that follows from the image. */
   usual: unknown;
 }
@@ -47,6 +49,7 @@ const Part = v.looseObject({
   requirement: v.optional(v.unknown()),
   title: v.optional(v.string()),
   description: v.optional(v.string()),
+  metadata: v.optional(v.object({ unit: v.string() })),
 });
 type Part = v.InferOutput<typeof Part>;
 
@@ -77,6 +80,7 @@ function fieldOf(key: string, entry: unknown): Field {
     key,
     title: parts.find(({ title }) => title !== undefined)?.title ?? key,
     meaning: parts.find(({ description }) => description !== undefined)?.description ?? '',
+    unit: parts.find(({ metadata }) => metadata !== undefined)?.metadata?.unit ?? '',
     usual: optional.default,
   };
   const texts = (options: readonly unknown[] = []): string[] =>
@@ -137,9 +141,10 @@ export function stateParameters(
   inner: (method: string) => { name: string; parameters: v.GenericSchema },
 ): readonly Stated[] {
   return fieldsOf(schema).flatMap((field): readonly Stated[] => {
-    const { key, title, usual } = field;
+    const { key, title, unit, usual } = field;
     const value = parameters[key] ?? usual;
-    if (field.kind !== 'method') return value === undefined ? [] : [{ key, title, value: textOf(value) }];
+    if (field.kind !== 'method')
+      return value === undefined ? [] : [{ key, title, value: textOf(value, unit) }];
     const { method, parameters: own } = methodIn(value);
     const { name, parameters: innerSchema } = inner(method);
     const beneath = stateParameters(innerSchema, own, inner).map((each) => `${each.title} ${each.value}`);
@@ -157,6 +162,7 @@ export function methodIn(value: unknown): { method: string; parameters: Readonly
   return v.parse(Around, value);
 }
 
-function textOf(value: unknown): string {
-  return String(value).replace('-', typeof value === 'number' ? '\u2212' : '-');
+function textOf(value: unknown, unit: string): string {
+  if (typeof value !== 'number') return String(value);
+  return `${String(value).replace('-', '\u2212')}${unit === '' ? '' : ` ${unit}`}`;
 }

@@ -129,7 +129,10 @@ const rule = v.optional(called('Rule of the sum', v.picklist(['left', 'trapezoid
 
 const blurParameters = {
   steps: steps(100),
-  largestSigma: v.optional(called('Largest blur', positive, 'Standard deviation, in input pixels.'), 50),
+  largestSigma: v.optional(
+    called('Largest blur', positive, 'Standard deviation, in input pixels.', 'px'),
+    50,
+  ),
   spacing: v.optional(called('Even steps of', v.picklist(['sigma', 'variance'])), 'sigma'),
   border: v.optional(called('Beyond the border', v.picklist(['reflect', 'zero'])), 'reflect'),
 };
@@ -140,7 +143,12 @@ const guidedParameters = {
     0.25,
   ),
   maxDistance: v.optional(
-    called('Furthest from the straight path', shareOrNone, 'As a share of the path; 1 may roam freely.'),
+    called(
+      'Furthest from the straight path',
+      shareOrNone,
+      'As a share of the path; 1 may roam freely.',
+      'of the path',
+    ),
     0.02,
   ),
 };
@@ -180,7 +188,7 @@ const noisy = v.strictObject({
   around: around('gradient'),
   samples: samples(25),
   deviation: v.optional(
-    called('Noise', share, 'Standard deviation, as a share of the image\u2019s range.'),
+    called('Noise', share, 'Standard deviation, as a share of the image\u2019s range.', 'of the range'),
     0.15,
   ),
   seed,
@@ -271,11 +279,16 @@ export const methods = {
     needs: ['baseline'],
     parameters: v.strictObject({
       gapTolerance: v.optional(
-        called('Gap tolerance', tolerance, 'As a share of the difference of the two scores.'),
+        called(
+          'Gap tolerance',
+          tolerance,
+          'As a share of the difference of the two scores.',
+          'of the difference',
+        ),
         0.01,
       ),
       mapTolerance: v.optional(
-        called('Map tolerance', tolerance, 'Change between the last two levels, relative L2.'),
+        called('Map tolerance', tolerance, 'Change between the last two levels, relative L2.', 'of the map'),
         0.05,
       ),
       /** 1 of a logit, 0.1 of a probability. */
@@ -392,7 +405,12 @@ export const methods = {
     parameters: v.strictObject({
       samples: samples(50),
       deviation: v.optional(
-        called('Noise on the image', shareOrNone, 'Standard deviation, as a share of its range.'),
+        called(
+          'Noise on the image',
+          shareOrNone,
+          'Standard deviation, as a share of its range.',
+          'of the range',
+        ),
         0,
       ),
       seed,
@@ -481,6 +499,7 @@ export const methods = {
           'Noise',
           v.union([positive, v.literal('adaptive')]),
           'Standard deviation, as a share of the image\u2019s range; adaptive looks for the smoothest map.',
+          'of the range',
         ),
         0.1,
       ),

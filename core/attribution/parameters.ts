@@ -3,9 +3,16 @@ import * as v from 'valibot';
 import { PathlightError } from '../contract/errors.ts';
 import { type Field, fieldsOf, limitsOf } from './fields.ts';
 
-/** A parameter's name and, where the name is not enough, what it means: kept in its schema, where forms and reports find them. */
-export const called = <Schema extends v.GenericSchema>(title: string, schema: Schema, meaning = '') =>
-  v.pipe(schema, v.title(title), v.description(meaning));
+/**
+ * A parameter's name and, where the name is not enough, what it means: kept in its schema, where forms and reports find them.
+ * @param unit what its number is of, as it stands behind it: "10 px"
+ */
+export const called = <Schema extends v.GenericSchema>(
+  title: string,
+  schema: Schema,
+  meaning = '',
+  unit = '',
+) => v.pipe(schema, v.title(title), v.description(meaning), v.metadata({ unit }));
 
 export const integer = (least: number, greatest: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(greatest));

@@ -64,7 +64,7 @@ describe.skipIf(!poppler)('the audit summary', () => {
 
   it('says what was run and what it does not show', () => {
     expect(text.replaceAll(' ', '')).toContain(data.card.sha256);
-    expect(text).toContain('Gap tolerance 0.01 · Map tolerance 0.05');
+    expect(text).toContain('Gap tolerance 0.01 of the difference · Map tolerance 0.05 of the map');
     expect(text).toContain('A check that can fail, never a proof');
     expect(text).toContain('they do not localise disease');
     for (const font of fontsOf(document.bytes)) expect(font.embedded).toBe(true);

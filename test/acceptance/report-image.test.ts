@@ -380,7 +380,7 @@ describe.skipIf(!poppler)('by other methods', () => {
     });
     for (const said of [
       'Guided IG: report',
-      'Steps 50 \u00b7 Share moved at a step 0.25 \u00b7 Furthest from the straight path 0.02 \u00b7 Rule of the sum trapezoid',
+      'Steps 50 \u00b7 Share moved at a step 0.25 \u00b7 Furthest from the straight path 0.02 of the path \u00b7 Rule of the sum trapezoid',
       'Seed 7 \u00b7 Count 10',
       'the first of 10',
       '10 maps averaged; a single one is 23.4 % away from their mean',
@@ -413,7 +413,7 @@ describe.skipIf(!poppler)('by other methods', () => {
     );
     for (const said of [
       'VarGrad',
-      'Of the method Gradient \u00b7 Samples 25 \u00b7 Noise 0.15 \u00b7 Seed 0',
+      'Of the method Gradient \u00b7 Samples 25 \u00b7 Noise 0.15 of the range \u00b7 Seed 0',
       'none: the method takes none',
       'no sum is promised (nothing: a variance is no share of the score)',
       'without sign, channels summed',

@@ -309,7 +309,7 @@ describe('asking by another method', () => {
     await ask(/^VarGrad/);
     await expect
       .element(explanation())
-      .toMatchTextContent('Of the method Gradient · Samples 25 · Noise 0.15 · Seed 0');
+      .toMatchTextContent('Of the method Gradient · Samples 25 · Noise 0.15 of the range · Seed 0');
     await expect.element(explanation()).toMatchTextContent('It takes no baseline');
     await userEvent.keyboard('e');
     await expect.element(explanation()).toMatchTextContent('promises no sum');

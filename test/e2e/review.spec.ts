@@ -155,7 +155,7 @@ test('by another method, from random baselines: named on the picture, and in the
   if (blurred !== null) {
     expect(blurred).toContain('Blur IG');
     expect(blurred).toContain('Steps 12');
-    expect(blurred).toContain('Largest blur 50');
+    expect(blurred).toContain('Largest blur 50 px');
   }
 
   await page.keyboard.press('f');

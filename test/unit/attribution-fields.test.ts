@@ -69,7 +69,7 @@ test('limits are said in words', () => {
 test('parameters are told with their defaults, and those of a method beneath', () => {
   const told = (id: MethodId, parameters = {}) => settingsText(statedMethod({ id, parameters }));
   expect(told('blur-ig', { steps: 12 })).toBe(
-    'Steps 12 · Largest blur 50 · Even steps of sigma · Beyond the border reflect · Rule of the sum trapezoid',
+    'Steps 12 · Largest blur 50 px · Even steps of sigma · Beyond the border reflect · Rule of the sum trapezoid',
   );
   expect(told('gradient')).toBe('');
   expect(told('xrai', { around: { method: 'idgi-ig', parameters: { steps: 8 } } })).toBe(
