@@ -30,15 +30,85 @@ function imageOf(graph: GraphBuilder, value: Value): Image | undefined {
 
 /** Rewrites nodes in place; values keep their names. */
 export function keepBlocked(graph: GraphBuilder): void {
+  writeInBlocks(graph);
+  returnToBlocks(graph);
+}
+
+/** The same values, laid out in blocks: a convolution enters them. */
+function entered(graph: GraphBuilder, value: Value, channels: number): Value {
+  const kernel = graph.constant(filled('float32', [channels, 1, 1, 1], 1));
+  return graph.op('Conv', [value, kernel], { group: channels });
+}
+
+/** Of images in blocks they make images in blocks. */
+const STAYING: ReadonlySet<string> = new Set([
+  ...['Add', 'Mul', 'Sum', 'Concat', 'Identity', 'BatchNormalization'],
+  ...['Relu', 'LeakyRelu', 'Clip', 'Sigmoid', 'HardSigmoid', 'Tanh'],
+  ...['MaxPool', 'AveragePool', 'GlobalAveragePool', 'Resize'],
+]);
+
+/** They make images outside: what the gradients of strided convolutions end with. */
+const LEAVING: ReadonlySet<string> = new Set(['DepthToSpace', 'Pad', 'Reshape']);
+
+/**
+ * Where an image in blocks meets one outside, the result is outside, and so is all that is added to it down to the next convolution: the
+ * gradient of a strided convolution takes a whole stage of a residual network out. It is brought in instead.
+ */
+function returnToBlocks(graph: GraphBuilder): void {
+  const readers = new Map<Value, Node[]>();
+  for (const node of graph.nodes) {
+    for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
+  }
+  const inside = new Set<Value>();
+  const outside = new Set<Value>();
+  const returned = new Map<Value, Value>();
+  const broughtIn = (name: Value, { channels }: Image): Value => {
+    const known = returned.get(name) ?? entered(graph, name, channels);
+    returned.set(name, known);
+    return known;
+  };
+  rewriteNodes(graph, (node) => {
+    const [output = '', ...more] = node.outputs;
+    const image = imageOf(graph, output);
+    if (image === undefined || more.length > 0) return node;
+    const images = node.inputs.filter((name) => name !== '' && imageOf(graph, name) !== undefined);
+    // The runtime takes a Pad that adds nothing out.
+    const stays =
+      STAYING.has(node.operator) || (node.operator === 'Pad' && graph.sameShape(images[0] ?? output, output));
+    if (node.operator === 'Conv' || (stays && images.every((name) => inside.has(name)))) inside.add(output);
+    else if (LEAVING.has(node.operator) && !stays) outside.add(output);
+    if (inside.has(output) || !['Add', 'Mul', 'Sum'].includes(node.operator)) return node;
+
+    if (images.every((name) => outside.has(name))) outside.add(output);
+    const mixed =
+      images.some((name) => inside.has(name)) &&
+      images.every((name) => inside.has(name) || outside.has(name));
+    const goesOn = readers.get(output)?.every(({ operator }) => operator === 'Conv' || STAYING.has(operator));
+    if (!mixed || goesOn !== true || !node.inputs.every((name) => graph.sameShape(name, output))) return node;
+    inside.add(output);
+    return { ...node, inputs: node.inputs.map((name) => (inside.has(name) ? name : broughtIn(name, image))) };
+  });
+}
+
+/** Puts each node's replacement, and what it needs beforehand, in its place. */
+function rewriteNodes(graph: GraphBuilder, rewritten: (node: Node) => Node): void {
+  const nodes = [...graph.nodes].flatMap((node) => {
+    const written = graph.nodes.length;
+    const last = rewritten(node);
+    return [...graph.nodes.splice(written), last];
+  });
+  graph.nodes.splice(0, graph.nodes.length, ...nodes);
+}
+
+function writeInBlocks(graph: GraphBuilder): void {
   const wholes = new Map<Value, Value>();
   /** One number a channel, over a whole image. */
   const spread = (value: Value, { channels, sizes }: Image): Value => {
     const key = `${value} ${sizes.join()}`;
     const known = wholes.get(key);
     if (known !== undefined) return known;
-    // A convolution enters the blocked layout; Resize only stays in it.
-    const kernel = graph.constant(filled('float32', [channels, 1, 1, 1], 1));
-    const blocked = graph.op('Conv', [value, kernel], { group: channels });
+    // Resize only stays in the blocked layout.
+    const blocked = entered(graph, value, channels);
     const scales = graph.constant(tensor('float32', [4], [1, 1, ...sizes]));
     const whole = graph.op('Resize', [blocked, '', scales], {
       mode: 'nearest',
@@ -85,10 +155,5 @@ export function keepBlocked(graph: GraphBuilder): void {
         return node;
     }
   };
-  const nodes = [...graph.nodes].flatMap((node) => {
-    const written = graph.nodes.length;
-    const last = rewritten(node);
-    return [...graph.nodes.splice(written), last];
-  });
-  graph.nodes.splice(0, graph.nodes.length, ...nodes);
+  rewriteNodes(graph, rewritten);
 }

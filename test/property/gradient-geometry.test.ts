@@ -72,8 +72,8 @@ async function expectHomogeneous(operator: string, form: OperatorCase): Promise<
   expect(Math.abs(terms.reduce((sum, term) => sum + term, 0) - operands * f)).toBeLessThan(1e-5 * scale);
 }
 
-function holdsFor(operator: string, forms: fc.Arbitrary<Omit<OperatorCase, 'what'>>): void {
-  it(operator, async () => {
+function holdsFor(operator: string, forms: fc.Arbitrary<Omit<OperatorCase, 'what'>>, of = ''): void {
+  it(`${operator}${of}`, async () => {
     const property = fc.asyncProperty(forms, (form) =>
       expectHomogeneous(operator, { what: operator, ...form }),
     );
@@ -125,6 +125,23 @@ holdsFor(
   'Conv',
   convolution(({ group, inner, outer }) => [group * inner, group * outer, inner]),
 );
+
+// Written otherwise: phases of whole blocks of channels each by itself, and larger blocks of places for images of few channels.
+const strided = (channels: number): fc.Arbitrary<Omit<OperatorCase, 'what'>> =>
+  fc
+    .record({
+      sizes: each(2, 7, 12),
+      kernel: each(2, 2, 7),
+      stride: whole(2, 3),
+      pads: each(4, 0, 3),
+      outputs: whole(1, 3),
+    })
+    .map(({ sizes, kernel, stride, pads, outputs }) => ({
+      operands: [image([1, channels, ...sizes]), real([outputs, channels, ...kernel])],
+      attributes: { kernel_shape: kernel, strides: [stride, stride], pads },
+    }));
+holdsFor('Conv', strided(16), ', strided, of 16 channels');
+holdsFor('Conv', strided(1), ', strided, of 1 channel');
 
 holdsFor(
   'ConvTranspose',

@@ -27,13 +27,17 @@ function reversedKernels(g: Site, group: number): Value {
 interface Phase {
   /** The first weight; further ones follow a stride apart. */
   first: number;
-  /** The block of dy that meets the first weight, relative to this one; further ones lie before it. */
-  block: number;
+  /** The place of dy that meets the first weight, relative to the block's first; further ones lie before it. */
+  place: number;
 }
+
+/** ONNX Runtime computes channels in blocks of up to as many, and fills what is missing. */
+const BLOCK = 16;
 
 /**
  * At a stride of s, each of the s x s places of a block of dx sees kernels of its own: every s-th weight, begun at that place. So dx is a
- * convolution of dy at stride 1 with s x s times the channels, which are then put in their places.
+ * convolution of dy at stride 1 with s x s times the channels, which are then put in their places. Blocks of (m s) x (m s), at a stride of
+ * m, fill the runtime's blocks of channels where the image has few.
  * @returns undefined for other than square strides within the kernel on images, dilated kernels, and weights that are not constant
  */
 function subpixelGradient(g: Site): Value | undefined {
@@ -45,73 +49,99 @@ function subpixelGradient(g: Site): Value | undefined {
   // Beyond the kernel most places would see no weight.
   if (kernel.some((size) => size < stride)) return undefined;
   if (dilations.some((dilation) => dilation !== 1)) return undefined;
-  const axes = sizes.map((_, axis) => phasesOf(kernel[axis] ?? 1, stride, begin[axis] ?? 0));
+  const [outputs = 1, channels = 1, rows = 1, columns = 1] = weights.shape;
+  const divided = [1, 2].map((step) => {
+    const side = step * stride;
+    const axes = sizes.map((_, axis) => phasesOf(kernel[axis] ?? 1, stride, side, begin[axis] ?? 0));
+    const taps = axes.map(({ before, after }) => before + after + 1);
+    const blocks = sizes.map((size) => Math.ceil(size / side));
+    const work = elementCount(blocks) * elementCount(taps) * Math.ceil((side * side * channels) / BLOCK);
+    return { step, side, axes, taps, blocks, work };
+  });
+  const { step, side, axes, blocks } = divided.reduce((a, b) => (b.work < a.work ? b : a));
   const [down, across] = axes;
   if (down === undefined || across === undefined) return undefined;
 
-  const [outputs = 1, channels = 1, rows = 1, columns = 1] = weights.shape;
-  const taps = axes.map(({ before, after }) => before + after + 1);
-  const [tapsDown = 1, tapsAcross = 1] = taps;
-  const kernels = new Float64Array(stride * stride * channels * outputs * tapsDown * tapsAcross);
-  let at = 0;
-  for (const vertical of down.phases) {
-    for (const horizontal of across.phases) {
-      for (let plane = 0; plane < channels * outputs; plane++) {
-        const from = ((plane % outputs) * channels + Math.floor(plane / outputs)) * rows * columns;
-        for (let tap = 0; tap < tapsDown * tapsAcross; tap++, at++) {
-          const y = weightAt(vertical, Math.floor(tap / tapsAcross) - down.before, stride, rows);
-          const x = weightAt(horizontal, (tap % tapsAcross) - across.before, stride, columns);
-          if (y !== undefined && x !== undefined) kernels[at] = weights.data[from + y * columns + x] ?? 0;
+  /** The places of some phases, from their kernels of so many taps; each phase takes as many channels as x has. */
+  const parts = (vertical: Phases, horizontal: Phases): Value => {
+    const own = [vertical, horizontal];
+    const taps = own.map(({ before, after }) => before + after + 1);
+    const [tapsDown = 1, tapsAcross = 1] = taps;
+    const count = vertical.phases.length * horizontal.phases.length * channels;
+    const kernels = new Float64Array(count * outputs * tapsDown * tapsAcross);
+    let at = 0;
+    for (const v of vertical.phases) {
+      for (const h of horizontal.phases) {
+        for (let plane = 0; plane < channels * outputs; plane++) {
+          const from = ((plane % outputs) * channels + Math.floor(plane / outputs)) * rows * columns;
+          for (let tap = 0; tap < tapsDown * tapsAcross; tap++, at++) {
+            const y = weightAt(v, Math.floor(tap / tapsAcross) - vertical.before, stride, rows);
+            const x = weightAt(h, (tap % tapsAcross) - horizontal.before, stride, columns);
+            if (y !== undefined && x !== undefined) kernels[at] = weights.data[from + y * columns + x] ?? 0;
+          }
         }
       }
     }
-  }
-  const blocks = sizes.map((size) => Math.ceil(size / stride));
-  const missing = axes.map(({ after }, axis) => (blocks[axis] ?? 1) + after - (output[axis] ?? 1));
-  const parts = padded(
-    g,
-    g.dy,
-    axes.map(({ before }) => before),
-    missing,
-    (dy, pads) =>
-      g.op(
-        'Conv',
-        [dy, g.constant(tensor(weights.type, [stride * stride * channels, outputs, ...taps], kernels))],
-        { kernel_shape: taps, pads },
-      ),
-  );
-  const whole = g.op('DepthToSpace', [parts], { blocksize: stride, mode: 'DCR' });
-  return g.pad(
-    whole,
-    [0, 0, 0, 0],
-    [0, 0, ...sizes.map((size, axis) => size - (blocks[axis] ?? 1) * stride)],
-  );
+    const kernel = g.constant(tensor(weights.type, [count, outputs, ...taps], kernels));
+    const missing = own.map(
+      ({ after }, axis) => step * ((blocks[axis] ?? 1) - 1) + 1 + after - (output[axis] ?? 1),
+    );
+    return padded(
+      g,
+      g.dy,
+      own.map(({ before }) => before),
+      missing,
+      (dy, pads) => g.op('Conv', [dy, kernel], { kernel_shape: taps, strides: [step, step], pads }),
+    );
+  };
+  // Phases see different numbers of taps: where each fills the runtime's blocks of channels, it is convolved with its own.
+  const separate = channels % BLOCK === 0;
+  const together = separate
+    ? g.op(
+        'Concat',
+        down.phases.flatMap((v) =>
+          across.phases.map((h) =>
+            parts(spanOf([v], kernel[0] ?? 1, stride), spanOf([h], kernel[1] ?? 1, stride)),
+          ),
+        ),
+        { axis: 1 },
+      )
+    : parts(down, across);
+  const whole = g.op('DepthToSpace', [together], { blocksize: side, mode: 'DCR' });
+  return g.pad(whole, [0, 0, 0, 0], [0, 0, ...sizes.map((size, axis) => size - (blocks[axis] ?? 1) * side)]);
 }
 
-/** The phases of a block, and how many blocks of dy before and after it they need. */
-function phasesOf(
-  kernel: number,
-  stride: number,
-  begin: number,
-): { phases: Phase[]; before: number; after: number } {
-  const phases = Array.from({ length: stride }, (_, place) => ({
-    first: (place + begin) % stride,
-    block: Math.floor((place + begin) / stride),
+/** Phases, and how many places of dy before and after the block's first they see. */
+interface Phases {
+  phases: readonly Phase[];
+  before: number;
+  after: number;
+}
+
+/** The phases of a block of dx of so many elements. */
+function phasesOf(kernel: number, stride: number, side: number, begin: number): Phases {
+  const phases = Array.from({ length: side }, (_, at) => ({
+    first: (at + begin) % stride,
+    place: Math.floor((at + begin) / stride),
   }));
-  const earliest = phases.map(
-    ({ first, block }) => block - Math.max(0, Math.ceil((kernel - first) / stride) - 1),
-  );
-  return { phases, before: -Math.min(...earliest), after: Math.max(...phases.map(({ block }) => block)) };
+  return spanOf(phases, kernel, stride);
 }
 
-/** The weight that a phase puts on the block of dy at this distance; undefined: none. */
+function spanOf(phases: readonly Phase[], kernel: number, stride: number): Phases {
+  const earliest = phases.map(
+    ({ first, place }) => place - Math.max(0, Math.ceil((kernel - first) / stride) - 1),
+  );
+  return { phases, before: -Math.min(...earliest), after: Math.max(...phases.map(({ place }) => place)) };
+}
+
+/** The weight that a phase puts on the place of dy at this distance; undefined: none. */
 function weightAt(
-  { first, block }: Phase,
+  { first, place }: Phase,
   distance: number,
   stride: number,
   size: number,
 ): number | undefined {
-  const weight = first + stride * (block - distance);
+  const weight = first + stride * (place - distance);
   return weight >= first && weight < size ? weight : undefined;
 }
 
