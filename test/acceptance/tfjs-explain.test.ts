@@ -2,6 +2,9 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { ExplanationResult } from '../../core/contract/result.ts';
+import { createModelCatalogue, modelFolders } from '../../main/app/models.ts';
+import { checkedCard } from '../../main/cli/session.ts';
+import { EngineClient } from '../../main/engine/client.ts';
 import { type Ended, jsonLines, pathlight } from '../support/command-line.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { kerasLike, savedGraph, savedLayers, smallGraph, writeTfjsModel } from '../support/tfjs-models.ts';
@@ -56,4 +59,15 @@ test('model check says what a TensorFlow.js model is made of, and what its card 
   expect(checked.out).toMatch(
     /Computed by tfjs-wasm: its gradient differs from that of tfjs-cpu by \d\.\de-\d/,
   );
+});
+
+test('a device is refused for a TensorFlow.js model, which chooses among its own backends', async () => {
+  const engine = new EngineClient();
+  const session = { models: createModelCatalogue(modelFolders(models)), engine, device: 'webgpu' } as const;
+  await expect(checkedCard(session, { model: 'graph', target: null })).rejects.toMatchObject({
+    kind: 'bad-request',
+    message: expect.stringContaining("--device webgpu does not apply to the model 'graph'") as string,
+    advice: 'Leave --device out.',
+  });
+  await engine.close();
 });
