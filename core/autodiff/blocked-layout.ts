@@ -72,7 +72,7 @@ function returnToBlocks(graph: GraphBuilder): void {
     const image = imageOf(graph, output);
     if (image === undefined || more.length > 0) return node;
     const images = node.inputs.filter((name) => name !== '' && imageOf(graph, name) !== undefined);
-    // The runtime takes a Pad that adds nothing out.
+    // A Pad that adds nothing is removed by the runtime.
     const stays =
       STAYING.has(node.operator) || (node.operator === 'Pad' && graph.sameShape(images[0] ?? output, output));
     if (node.operator === 'Conv' || (stays && images.every((name) => inside.has(name)))) inside.add(output);
@@ -100,6 +100,7 @@ function rewriteNodes(graph: GraphBuilder, rewritten: (node: Node) => Node): voi
   graph.nodes.splice(0, graph.nodes.length, ...nodes);
 }
 
+/** Writes what joins images with one number a channel by operators that stay in the blocks. */
 function writeInBlocks(graph: GraphBuilder): void {
   const wholes = new Map<Value, Value>();
   /** One number a channel, over a whole image. */
