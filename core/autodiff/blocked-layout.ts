@@ -12,7 +12,7 @@ import type { Node } from '../onnx/graph.ts';
 import { elementCount, tensor } from '../onnx/tensor.ts';
 
 /** The widest block; ONNX Runtime leaves images of other channel counts in the plain layout. */
-const BLOCK = 16;
+export const BLOCK = 16;
 
 /** [N, C, H, W] of float32 that can be laid out in blocks. */
 interface Image {

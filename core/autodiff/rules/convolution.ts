@@ -3,6 +3,7 @@ import * as attribute from '../../onnx/attributes.ts';
 import type { Value } from '../../onnx/builder.ts';
 import { elementCount, tensor } from '../../onnx/tensor.ts';
 import { transposedWindows, windows } from '../../onnx/window.ts';
+import { BLOCK } from '../blocked-layout.ts';
 import type { Rule } from '../rule.ts';
 import { inputs } from '../rule.ts';
 import type { Site } from '../site.ts';
@@ -31,13 +32,10 @@ interface Phase {
   place: number;
 }
 
-/** ONNX Runtime computes channels in blocks of up to as many, and fills what is missing. */
-const BLOCK = 16;
-
 /**
  * At a stride of s, each of the s x s places of a block of dx sees kernels of its own: every s-th weight, begun at that place. So dx is a
  * convolution of dy at stride 1 with s x s times the channels, which are then put in their places. Blocks of (m s) x (m s), at a stride of
- * m, fill the runtime's blocks of channels where the image has few.
+ * m, fill the runtime's blocks of channels, which otherwise hold zeros, where the image has few.
  * @returns undefined for other than square strides within the kernel on images, dilated kernels, and weights that are not constant
  */
 function subpixelGradient(g: Site): Value | undefined {
