@@ -499,6 +499,51 @@ export function writeModel(model: Writable): Uint8Array<ArrayBuffer> {
   );
 }
 
+/** A file's graph without what its constants hold. */
+export interface Outline {
+  readonly nodes: readonly Node[];
+  /** Every value of which the file states type and shape: inputs, outputs, constants, and those in between. */
+  readonly values: readonly Declaration[];
+  /** The names of the graph's outputs. */
+  readonly outputs: readonly string[];
+}
+
+/**
+ * Gives a file's graph other nodes; the weights are passed on as they lie there.
+ * @param replaced returns the nodes in topological order; null: leave the file as it is
+ * @returns the bytes of the file with these nodes, null where it is left
+ * @throws PathlightError as readModel and writeModel
+ */
+export function withNodes(
+  bytes: Uint8Array,
+  replaced: (outline: Outline) => readonly Node[] | null,
+): Uint8Array | null {
+  const proto = parse(bytes);
+  const { graph } = proto;
+  if (graph === undefined) return null;
+  const reading = new Reading(new Map(), true);
+  const stated = new Map(graph.node.map((entry) => [readNode(entry, reading), entry]));
+  const declared = (entry: ValueInfoProto): Declaration => readDeclaration(entry, reading);
+  const nodes = replaced({
+    nodes: [...stated.keys()],
+    values: [
+      ...[...graph.input, ...graph.output, ...graph.valueInfo].map(declared),
+      ...graph.initializer.map(({ name, dataType, dims }) => ({
+        name,
+        type: reading.type(dataType) ?? null,
+        typeName: elementName(dataType),
+        shape: dims.map(Number),
+      })),
+    ],
+    outputs: graph.output.map(({ name }) => name),
+  });
+  if (nodes === null) return null;
+  const made = new Set(nodes.flatMap(({ outputs }) => outputs));
+  graph.node = nodes.map((node) => stated.get(node) ?? writeNode(node));
+  graph.valueInfo = graph.valueInfo.filter(({ name }) => made.has(name));
+  return toBinary(ModelProtoSchema, proto);
+}
+
 function writeDomains(domains: ReadonlyMap<string, number>): { domain: string; version: bigint }[] {
   return [...domains].map(([domain, version]) => ({ domain, version: BigInt(version) }));
 }

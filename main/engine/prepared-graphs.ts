@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -15,7 +15,8 @@ import * as v from 'valibot';
 import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
 import type { Objective } from '../../core/autodiff/objective.ts';
 import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
-import { readModel } from '../../core/onnx/file.ts';
+import { readModel, withNodes } from '../../core/onnx/file.ts';
+import { withoutNeedlessReorders } from '../../core/onnx/reorders.ts';
 import { codeIdentity } from '../app/root.ts';
 import { writeFilesAtomically } from '../app/write-files.ts';
 import type { EngineModel, RandomisedLayers } from './engine.ts';
@@ -179,6 +180,12 @@ async function rewrite(source: Uint8Array | string, file: string): Promise<void>
   await session.release();
 }
 
+/** Finishes what the runtime has written, which opens it as it is. */
+async function spareReorders(file: string): Promise<void> {
+  const bytes = withNodes(await readFile(file), withoutNeedlessReorders);
+  if (bytes !== null) await writeFile(file, bytes);
+}
+
 interface Draft {
   readonly graph: GraphDescription;
   readonly file: string;
@@ -250,6 +257,7 @@ class Shelf {
     try {
       if (this.#rewritten) {
         await rewrite(file, rewritten);
+        await spareReorders(rewritten);
         await rename(rewritten, file);
       }
       await rename(file, this.#model);

@@ -4,9 +4,11 @@ import path from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
-import { readModel } from '../../core/onnx/file.ts';
+import { readModel, withNodes } from '../../core/onnx/file.ts';
+import { withoutNeedlessReorders } from '../../core/onnx/reorders.ts';
 import { floats, openSession } from '../../main/engine/sessions.ts';
 import { resnet50 } from '../support/classifiers.ts';
+import { declaration, drawnWeights, modelBytes, node } from '../support/onnx-models.ts';
 import { seededRandom } from '../support/onnx-random.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-test-'));
@@ -17,11 +19,19 @@ afterAll(() => {
 /** Strided 3x3 and 1x1 convolutions of whole blocks of channels, whose gradients meet at the head of each stage. */
 const model = resnet50({ size: 64, width: 16, classes: 3 });
 
-function gradientGraph(kernels: 'cpu' | 'gpu'): GradientModel {
-  return buildGradientModel(model, {
+function gradientGraph(kernels: 'cpu' | 'gpu', of: Uint8Array = model): GradientModel {
+  return buildGradientModel(of, {
     ...{ input: 'input', output: 'logits', objective: 'logit', activation: 'none' },
     kernels,
   });
+}
+
+/** As ONNX Runtime rewrites it for this processor. */
+async function rewrittenGradient(of: Uint8Array): Promise<Uint8Array> {
+  const file = path.join(folder, 'rewritten.onnx');
+  const session = await openSession(gradientGraph('cpu', of).bytes, 'the gradient', { keepRewritten: file });
+  await session.release();
+  return readFileSync(file);
 }
 
 describe('a residual network', () => {
@@ -48,13 +58,46 @@ describe('a residual network', () => {
   });
 
   it('is added up inside the convolutions, forward and backward, behind strided layers, too', async () => {
-    const file = path.join(folder, 'rewritten.onnx');
-    const session = await openSession(gradientGraph('cpu').bytes, 'the gradient', { keepRewritten: file });
-    await session.release();
-    const { nodes } = readModel(readFileSync(file)).graph;
+    const { nodes } = readModel(await rewrittenGradient(model)).graph;
     expect(nodes.filter(({ operator }) => operator === 'Add')).toEqual([]);
     const adding = nodes.filter(({ operator, inputs }) => operator === 'Conv' && inputs.length > 3);
     // 16 residual blocks.
     expect(adding).toHaveLength(2 * 16);
+  });
+});
+
+describe('a dense block', () => {
+  /** Every layer reads all that were made before it. */
+  function denseBlock(): Uint8Array {
+    const weights = drawnWeights(1);
+    const constants = new Map([['k', weights([32, 3, 3, 3], 0.3)]]);
+    const nodes = [node('Conv', ['input', 'k'], ['v0'], { pads: [1, 1, 1, 1] })];
+    for (let layer = 0; layer < 4; layer++) {
+      constants.set(`k${layer}`, weights([32, 32 * (layer + 1), 3, 3], 0.1));
+      nodes.push(
+        node('Relu', [`v${layer}`], [`r${layer}`]),
+        node('Conv', [`r${layer}`, `k${layer}`], [`c${layer}`], { pads: [1, 1, 1, 1] }),
+        node('Concat', [`v${layer}`, `c${layer}`], [`v${layer + 1}`], { axis: 1 }),
+      );
+    }
+    nodes.push(node('GlobalAveragePool', ['v4'], ['pool']), node('Flatten', ['pool'], ['logits']));
+    return modelBytes({
+      nodes,
+      constants,
+      inputs: [declaration('input', ['N', 3, 16, 16])],
+      outputs: [declaration('logits', ['N', 160])],
+    });
+  }
+
+  it('is divided and added up inside the blocks on the way back', async () => {
+    const rewritten = await rewrittenGradient(denseBlock());
+    const spared = withNodes(rewritten, withoutNeedlessReorders);
+    const reorders = (bytes: Uint8Array): string[] =>
+      readModel(bytes)
+        .graph.nodes.filter(({ operator }) => operator.startsWith('Reorder'))
+        .map(({ operator }) => operator);
+    expect(reorders(rewritten).length).toBeGreaterThan(10);
+    // What is left: the score's gradient comes in, the pooled channels and the image's gradient go out.
+    expect(reorders(spared ?? rewritten).sort()).toEqual(['ReorderInput', 'ReorderOutput', 'ReorderOutput']);
   });
 });

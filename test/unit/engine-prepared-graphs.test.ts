@@ -67,7 +67,8 @@ describe('a prepared graph', () => {
       damage();
       const again = await prepare('logit');
       expect(again).toMatchObject({ source: file, batch: null });
-      expect(statSync(file).size).toBe(size);
+      // Its bytes differ a little each time: the runtime numbers its values anew.
+      await (await openPrepared(again, 'the graph', 'cpu')).release();
     }
   });
 
