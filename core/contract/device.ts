@@ -9,7 +9,7 @@ export const TFJS_PROVIDERS = ['tfjs-node-gpu', 'tfjs-wasm', 'tfjs-cpu'] as cons
 export type TfjsProvider = (typeof TFJS_PROVIDERS)[number];
 
 /** A device's scores and gradient beside the CPU's, for the same points of the same model; relative L2 distances. */
-export interface SelfTest {
+export interface DeviceTest {
   /** Of the gradients, the median over the points. Rounding alone makes some of it, where a ReLU falls to its other side. */
   error: number;
   /** What it may not exceed. */
@@ -22,6 +22,16 @@ export interface SelfTest {
   fallbackNodes: number;
 }
 
+/** A backend of TensorFlow.js beside its reference, tfjs-cpu, at one point of the same model. */
+export interface BackendTest {
+  /** The greater of the two relative L2 distances, of the outputs and of the gradient. */
+  error: number;
+  /** 99th percentile of the gradient's absolute differences, relative to its greatest absolute value. */
+  p99: number;
+  /** What neither may exceed. */
+  tolerance: number;
+}
+
 export interface DeviceInfo {
   provider: Provider | TfjsProvider;
   /** The device as the system names it; empty where it does not say. */
@@ -29,8 +39,8 @@ export interface DeviceInfo {
   /** Threads of the CPU's part. */
   threads: number;
   runtime: string;
-  /** Of the model in hand where one is; null on the CPU, which is what devices are held against, and for TensorFlow.js (see `runtime`). */
-  selfTest: SelfTest | null;
+  /** Of the model in hand where one is; null on the CPU and on tfjs-cpu, which the others are held against. */
+  selfTest: DeviceTest | BackendTest | null;
 }
 
 /** A provider as it is offered. */
@@ -42,5 +52,5 @@ export interface DeviceOffer {
   /** Why not; empty where it is. */
   reason: string;
   /** On the fixture; null where it did not come to that. */
-  selfTest: SelfTest | null;
+  selfTest: DeviceTest | null;
 }

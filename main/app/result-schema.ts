@@ -32,7 +32,7 @@ export const attributionEntries = {
   baselineEvaluations: v.number(),
 };
 
-const selfTest = v.object({
+const deviceTest = v.object({
   error: v.number(),
   tolerance: v.number(),
   rounding: v.number(),
@@ -40,6 +40,7 @@ const selfTest = v.object({
   nodes: v.number(),
   fallbackNodes: v.number(),
 });
+const backendTest = v.object({ error: v.number(), p99: v.number(), tolerance: v.number() });
 
 const schema = v.object({
   image: v.object({ file: v.string(), frame: v.number(), sopInstanceUid: v.string(), sha256: hash }),
@@ -67,7 +68,7 @@ const schema = v.object({
     name: v.optional(v.string(), ''),
     threads: v.number(),
     runtime: v.string(),
-    selfTest: v.optional(v.nullable(selfTest), null),
+    selfTest: v.optional(v.nullable(v.union([deviceTest, backendTest])), null),
   }),
   lungs: v.nullable(
     v.object({

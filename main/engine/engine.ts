@@ -6,7 +6,7 @@ import type { AttributionFrame } from '../../core/attribution/inquiry.ts';
 import type { MethodId } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { HeldInput, ModelSupport as GraphSupport } from '../../core/autodiff/index.ts';
-import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
+import type { DeviceInfo, DeviceOffer, Provider, DeviceTest } from '../../core/contract/device.ts';
 import type { Cost } from '../../core/onnx/cost.ts';
 import type { ModelFormat } from '../../core/contract/model-card.ts';
 
@@ -118,7 +118,7 @@ export interface GradientMeasurement {
   /** Score and gradient of one image, median of a few runs. */
   gradientMs: number;
   /** null: the CPU, which the others are held against. */
-  selfTest: SelfTest | null;
+  selfTest: DeviceTest | null;
   /** Most memory that the engine's process has held, building included, MB. */
   peakMB: number;
   cost: Cost;

@@ -5,7 +5,7 @@
  */
 import { listSupportedBackends } from 'onnxruntime-node';
 import { throwIfCancelled } from '../../core/attribution/path.ts';
-import type { DeviceInfo, DeviceOffer, Provider, SelfTest } from '../../core/contract/device.ts';
+import type { DeviceInfo, DeviceOffer, Provider, DeviceTest } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { attribute, type Seams, seamsFor } from './attribute.ts';
 import { checkModel } from './check-model.ts';
@@ -75,7 +75,7 @@ async function run(model: EngineModel, points: Float32Array, count: number): Pro
 }
 
 /** Once a device and model for the life of this process. */
-const selfTests = new Map<string, Promise<SelfTest>>();
+const selfTests = new Map<string, Promise<DeviceTest>>();
 
 async function device(provider: Provider, model: EngineModel | null): Promise<DeviceInfo> {
   if (model !== null && isTfjs(model)) return (await tfjs()).deviceOf(model);
@@ -96,7 +96,7 @@ async function device(provider: Provider, model: EngineModel | null): Promise<De
   }
 }
 
-async function selfTestOf(provider: Provider, model: EngineModel): Promise<SelfTest> {
+async function selfTestOf(provider: Provider, model: EngineModel): Promise<DeviceTest> {
   const { bytes, ends } = await readCheckedModel(model);
   // By the logit: a probability that has come to 0 or 1 has no gradient to compare.
   return selfTest(provider, bytes, { ...ends, objective: 'logit', activation: model.output.activation });

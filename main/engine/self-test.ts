@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import * as v from 'valibot';
 import { buildGradientModel, type GradientModel, type GradientOptions } from '../../core/autodiff/index.ts';
-import type { Provider, SelfTest } from '../../core/contract/device.ts';
+import type { Provider, DeviceTest } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { floats, openSession, runSession } from './sessions.ts';
@@ -27,7 +27,7 @@ const points = 6;
 const pointsAtOnce = 2;
 
 /** The figures of a refusal stand in its message. */
-export function refusal(name: string, test: SelfTest, model: string): PathlightError | null {
+export function refusal(name: string, test: DeviceTest, model: string): PathlightError | null {
   // Whatever is not a number fails.
   if (test.error <= test.tolerance && test.rounding <= test.roundingTolerance) return null;
   const figures =
@@ -55,7 +55,7 @@ export async function selfTest(
   provider: Provider,
   model: Uint8Array,
   options: GradientOptions,
-): Promise<SelfTest> {
+): Promise<DeviceTest> {
   const usual = buildGradientModel(model, options);
   const onCpu = await openSession(usual.bytes, 'the gradient graph');
   const expected = await runAndRelease(onCpu, usual);
@@ -124,7 +124,7 @@ async function runAndRelease(session: InferenceSession, graph: GradientModel): P
 function compared(
   expected: readonly Answer[],
   given: readonly Answer[],
-): Pick<SelfTest, 'error' | 'rounding'> {
+): Pick<DeviceTest, 'error' | 'rounding'> {
   const distances = (of: keyof Answer): number[] =>
     expected.map((answer, at) => distance(answer[of], given[at]?.[of] ?? new Float32Array()));
   const gradients = distances('gradient').sort((a, b) => a - b);
@@ -152,7 +152,7 @@ const EventSchema = v.object({
 });
 
 /** Where the nodes were executed, each counted once, from the profile that ONNX Runtime wrote of all runs. */
-async function placement(folder: string): Promise<Pick<SelfTest, 'nodes' | 'fallbackNodes'>> {
+async function placement(folder: string): Promise<Pick<DeviceTest, 'nodes' | 'fallbackNodes'>> {
   const [file = ''] = await readdir(folder);
   const events = v.parse(
     v.pipe(v.string(), v.parseJson(), v.array(v.unknown())),

@@ -1,5 +1,5 @@
 /** The sentences that both documents must say the same way. */
-import type { DeviceInfo, SelfTest } from '../../core/contract/device.ts';
+import type { BackendTest, DeviceInfo, DeviceTest } from '../../core/contract/device.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { BaselineId } from '../../core/attribution/baseline-kinds.ts';
 import { criterionOf, mapScale, type MapScale } from '../../core/attribution/choices.ts';
@@ -116,8 +116,14 @@ export function deviceText({ provider, name, threads }: DeviceInfo): string {
   return `${called}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }
 
-/** How far the device's gradient of this model was from the CPU's, before the map was computed on it. */
-export function selfTestText(test: SelfTest): string {
+/** How far the device's gradient of this model was from the reference's, before the map was computed on it. */
+export function selfTestText(test: DeviceTest | BackendTest): string {
+  if ('p99' in test) {
+    return (
+      `passed: its outputs and gradient of this model differed from those in plain JavaScript (tfjs-cpu) by ${significant(100 * test.error, 2)}\u00a0%, ` +
+      `where ${percent(test.tolerance)} is allowed. The lungs are ONNX Runtime\u2019s, on the CPU.`
+    );
+  }
   const { error, tolerance, rounding, roundingTolerance, nodes, fallbackNodes } = test;
   const elsewhere = fallbackNodes === 0 ? 'all on the device' : `${fallbackNodes} of them on the CPU`;
   return (

@@ -1,5 +1,5 @@
 /** Devices in the reader's words. */
-import type { Provider, SelfTest, TfjsProvider } from '../../core/contract/device.ts';
+import type { BackendTest, DeviceTest, Provider, TfjsProvider } from '../../core/contract/device.ts';
 import { formatCount, formatPercent, formatSmall } from './format.ts';
 
 export const providerNames: Readonly<Record<Provider | TfjsProvider, string>> = {
@@ -14,8 +14,9 @@ export const providerNames: Readonly<Record<Provider | TfjsProvider, string>> = 
 };
 
 /** @param what of which the gradient is: "a test network", "this model" */
-export function describeSelfTest({ error, tolerance, nodes, fallbackNodes }: SelfTest, what: string): string {
-  const figure = `Its gradient of ${what} differs from the CPU’s by ${formatSmall(100 * error)} %; at most ${formatPercent(tolerance, 0)} is allowed.`;
-  if (fallbackNodes === 0) return figure;
-  return `${figure} ${formatCount(fallbackNodes)} of ${formatCount(nodes)} steps ran on the CPU all the same.`;
+export function describeSelfTest(test: DeviceTest | BackendTest, what: string): string {
+  const reference = 'p99' in test ? 'that in plain JavaScript' : 'the CPU’s';
+  const figure = `Its gradient of ${what} differs from ${reference} by ${formatSmall(100 * test.error)} %; at most ${formatPercent(test.tolerance, 0)} is allowed.`;
+  if ('p99' in test || test.fallbackNodes === 0) return figure;
+  return `${figure} ${formatCount(test.fallbackNodes)} of ${formatCount(test.nodes)} steps ran on the CPU all the same.`;
 }

@@ -265,6 +265,17 @@ describe.skipIf(!poppler)('what must be said loudly', () => {
     expect(text).toContain('412 nodes, 3 of them on the CPU');
   });
 
+  it('names the backend of TensorFlow.js, and how it compared with the one in plain JavaScript', async () => {
+    const device: DeviceInfo = {
+      ...{ provider: 'tfjs-wasm', name: '', threads: 1, runtime: 'TensorFlow.js 4.22.0' },
+      selfTest: { error: 3.1e-6, p99: 2e-6, tolerance: 0.001 },
+    };
+    const { bytes } = await writeReport(reportData({ result: explanation({ device }) }));
+    const text = textOf(bytes).replaceAll(/\s+/g, ' ');
+    expect(text).toContain('tfjs-wasm, 1 thread');
+    expect(text).toMatch(/in plain JavaScript \(tfjs-cpu\) by 3\.1 × 10⁻⁴ %, where 0\.1 % is allowed/);
+  });
+
   it('is that a map has not converged', async () => {
     const result = explanation({ ...convergence(1.388, 1.36, 0.21, false), flags: [flag] });
     const { bytes } = await writeReport(reportData({ result }));

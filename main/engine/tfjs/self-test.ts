@@ -1,6 +1,6 @@
 /** Whether a backend of TensorFlow.js computes what its reference, the cpu backend, computes. */
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
-import type { TfjsProvider } from '../../../core/contract/device.ts';
+import type { BackendTest, TfjsProvider } from '../../../core/contract/device.ts';
 import { normalNumbers, randomSource } from '../../../core/metrics/random.ts';
 import type { TfjsRuntime } from './runtime.ts';
 
@@ -10,21 +10,12 @@ interface Measured {
   gradient: Float32Array;
 }
 
-export interface SelfTest {
-  /** The greater of the two relative L2 distances, of the outputs and of the gradient. */
-  error: number;
-  /** 99th percentile of the gradient's absolute differences, relative to its greatest absolute value. */
-  p99: number;
-  /** What neither may exceed. */
-  tolerance: number;
-}
-
 /** Backends round differently (1e-7 to 1e-5); a wrong kernel is wrong in the first digits. */
 const tolerance = 1e-3;
 /** Where a Relu is so near to 0 that rounding moves it to the other side: 0.7 % was seen in Inception v3, whose every kernel is right. */
 const toleranceWithJumps = 1e-2;
 
-export function compare(measured: Measured, reference: Measured): SelfTest {
+export function compare(measured: Measured, reference: Measured): BackendTest {
   const error = Math.max(
     relativeDistance(measured.outputs, reference.outputs),
     relativeDistance(measured.gradient, reference.gradient),
@@ -38,16 +29,16 @@ export function compare(measured: Measured, reference: Measured): SelfTest {
 }
 
 /** A distance that is not a number does not pass. */
-export function passes({ error, p99, tolerance: bound }: SelfTest): boolean {
+export function passes({ error, p99, tolerance: bound }: BackendTest): boolean {
   return error <= bound && p99 <= bound;
 }
 
 /** The same figures, held to what is allowed where a Relu jumps. */
-export function allowingJumps(test: SelfTest): SelfTest {
+export function allowingJumps(test: BackendTest): BackendTest {
   return { ...test, tolerance: toleranceWithJumps };
 }
 
-export function passesWithJumps(test: SelfTest): boolean {
+export function passesWithJumps(test: BackendTest): boolean {
   return passes(allowingJumps(test));
 }
 

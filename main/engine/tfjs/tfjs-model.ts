@@ -2,7 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { DifferentiableModel, Scalar } from '../../../core/attribution/model.ts';
 import type { Activation } from '../../../core/autodiff/objective.ts';
-import type { TfjsProvider } from '../../../core/contract/device.ts';
+import type { BackendTest, TfjsProvider } from '../../../core/contract/device.ts';
 import { PathlightError } from '../../../core/contract/errors.ts';
 import { normalNumbers, randomSource } from '../../../core/metrics/random.ts';
 import { betweenBatches } from '../between-batches.ts';
@@ -12,14 +12,7 @@ import { openLayersModel } from './layers-model.ts';
 import { readTfjsModel, type TfjsFiles } from './model-folder.ts';
 import type { OpenedModel, TfjsEnds } from './open-model.ts';
 import { type TfjsRuntime, tfjsRuntime } from './runtime.ts';
-import {
-  allowingJumps,
-  compare,
-  measureFixture,
-  passes,
-  passesWithJumps,
-  type SelfTest,
-} from './self-test.ts';
+import { allowingJumps, compare, measureFixture, passes, passesWithJumps } from './self-test.ts';
 
 /** The least number above 0 that float32 holds in full precision. */
 const smallestNormal = 2 ** -126;
@@ -28,7 +21,7 @@ export interface TfjsModel {
   /** The backend that computes. */
   provider: TfjsProvider;
   /** Of this model on that backend; null on cpu, the reference. */
-  selfTest: SelfTest | null;
+  selfTest: BackendTest | null;
   /** Backends that failed, and how: 'tfjs-wasm (differs from tfjs-cpu by 3.0e-1)'. */
   refused: string[];
   /** Version of TensorFlow.js. */
@@ -143,13 +136,13 @@ export class Net {
    * At one point where only rounding is left. Where a Relu jumps between two roundings, that point's gradient says less: then at up to
    * three, of which one must agree but for rounding, and the middle one but for jumps. A wrong kernel is wrong at every point.
    */
-  async #test(provider: TfjsProvider): Promise<SelfTest> {
-    const tests: SelfTest[] = [];
+  async #test(provider: TfjsProvider): Promise<BackendTest> {
+    const tests: BackendTest[] = [];
     for (const seed of [1, 2, 3]) {
       tests.push(compare(await this.#probe(provider, seed), await this.#reference(seed)));
       if (tests.some(passes) && tests.every(passesWithJumps)) break;
     }
-    const [best, middle] = tests.toSorted((a, b) => a.error - b.error) as [SelfTest, SelfTest?];
+    const [best, middle] = tests.toSorted((a, b) => a.error - b.error) as [BackendTest, BackendTest?];
     return middle === undefined || !passes(best) ? best : allowingJumps(middle);
   }
 
@@ -167,7 +160,7 @@ export class Net {
   #on(
     provider: TfjsProvider,
     labels: number,
-    selfTest: SelfTest | null,
+    selfTest: BackendTest | null,
     refused: string[],
   ): Omit<TfjsModel, 'dispose'> {
     return {
@@ -289,10 +282,10 @@ function alternating(label: number): number {
   return label % 2 === 0 ? 1 : -0.5;
 }
 
-const fixtureTests = new Map<TfjsProvider, Promise<SelfTest>>();
+const fixtureTests = new Map<TfjsProvider, Promise<BackendTest>>();
 
 /** Once a process. */
-function fixtureTest(runtime: TfjsRuntime, provider: TfjsProvider): Promise<SelfTest> {
+function fixtureTest(runtime: TfjsRuntime, provider: TfjsProvider): Promise<BackendTest> {
   const known =
     fixtureTests.get(provider) ??
     Promise.all([measureFixture(runtime, provider), measureFixture(runtime, 'tfjs-cpu')]).then(
