@@ -77,9 +77,9 @@ function columnOf(header: readonly string[], name: string): number {
   );
 }
 
-/** The name without its ending. */
+/** The name without its ending, which holds a letter: the last number of a UID is none. */
 export function stemOf(file: string): string {
-  return file.replace(/\.[^./]*$/, '');
+  return file.replace(/\.(?=[^./]*\p{L})[^./]*$/u, '');
 }
 
 function baseOf(file: string): string {

@@ -63,6 +63,16 @@ describe('labels', () => {
     expect(labels.notes[0]).toBe('1 name of the labels fits several images: old/x.jpg');
   });
 
+  test('belong to a file named by its UID, whose last number is no ending', () => {
+    const labels = readLabels('file,label\n1.2.840.4.1,P\n1.2.840.4.7,N\n', [
+      '1.2.840.4.1.dcm',
+      '1.2.840.4.7',
+      '1.2.840.4.8',
+    ]);
+    expect(['1.2.840.4.1.dcm', '1.2.840.4.7', '1.2.840.4.8'].map(labels.of)).toEqual(['P', 'N', '']);
+    expect(labels.notes).toEqual(['1 image has no label: 1.2.840.4.8']);
+  });
+
   test('that do not fit are said, and count for nothing', () => {
     const text = 'file,label\nz.dcm,P\nward/a.dcm,P\nward/a,P\nc.dcm,P\nc.dcm,N\nd,\n';
     const labels = readLabels(text, [...images, 'd.dcm']);

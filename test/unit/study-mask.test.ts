@@ -83,6 +83,14 @@ test('a mask stands below the subfolder of its image, or straight in the folder;
   expect(await readMask(folder, 'ward/none.dcm', 1, 1)).toBeNull();
 });
 
+test('a mask of an image named by its UID has all of its numbers', async () => {
+  png('1.2.840.4.7.png', 1, 1, 1, [255]);
+  png('1.2.840.png', 1, 1, 1, [255]);
+  expect(await readMask(folder, '1.2.840.4.7', 1, 1)).not.toBeNull();
+  expect(await readMask(folder, '1.2.840.4.7.dcm', 1, 1)).not.toBeNull();
+  expect(await readMask(folder, '1.2.840.4', 1, 1)).toBeNull();
+});
+
 test('what is no PNG is refused by its name, and what claims to be huge before it is unpacked', async () => {
   writeFileSync(path.join(folder, 'text.png'), 'not a picture');
   await expect(readMask(folder, 'text.dcm', 1, 1)).rejects.toThrow(/'text.png' cannot be read/);
