@@ -84,31 +84,26 @@ export async function* study(
   const ending = new AbortController();
   const run = new Run(engine, analysis, request, AbortSignal.any([signal, ending.signal]));
   let maps: StudyMap[] = [];
-  try {
-    for await (const making of oneAhead(run.maps())) {
-      if (making.type === 'map') {
-        const { rows, failures } = await run.measure(making);
-        const map = run.describe(making);
-        maps.push(map);
-        for (const failure of failures) yield { type: 'failed', failure, gradients: 0 };
-        const { cell, resumed } = making;
-        yield {
-          type: 'map',
-          rows: rows.map((row) => ({ ...map, ...row })),
-          gradients: cell.gradients,
-          resumed,
-        };
-      } else if (making.type === 'end') {
-        const read = ({ map }: StudyMap): Promise<Float32Array> =>
-          readMap(path.join(request.mapsFolder, map));
-        yield { type: 'image', likenesses: await likenessesOf(maps, read), steps: await stepsOf(maps, read) };
-        maps = [];
-      } else {
-        yield making;
-      }
+  for await (const making of oneAhead(run.maps(), () => ending.abort())) {
+    if (making.type === 'map') {
+      const { rows, failures } = await run.measure(making);
+      const map = run.describe(making);
+      maps.push(map);
+      for (const failure of failures) yield { type: 'failed', failure, gradients: 0 };
+      const { cell, resumed } = making;
+      yield {
+        type: 'map',
+        rows: rows.map((row) => ({ ...map, ...row })),
+        gradients: cell.gradients,
+        resumed,
+      };
+    } else if (making.type === 'end') {
+      const read = ({ map }: StudyMap): Promise<Float32Array> => readMap(path.join(request.mapsFolder, map));
+      yield { type: 'image', likenesses: await likenessesOf(maps, read), steps: await stepsOf(maps, read) };
+      maps = [];
+    } else {
+      yield making;
     }
-  } finally {
-    ending.abort();
   }
 }
 
@@ -182,7 +177,8 @@ class Run {
     // The self-test's figures say how good the map is, not which map it is.
     const computer = { ...device, selfTest: null };
     const key = keyOf([
-      ...[sha256, 0, modelSha256(card), card.input, card.heldInputs, card.output, target.index, scalar],
+      ...[sha256, 0, modelSha256(card), card.input, card.heldInputs, card.output],
+      ...[card.representation, card.decision, target.index, scalar],
       ...[cell.method, cell.baseline, cell.parameters, cohort?.use.images ?? []],
       ...[computer, this.#code],
     ]);

@@ -48,7 +48,7 @@ export interface StudiedImage {
   subject: Subject;
   /**
    * The same with a baseline at which the model is undecided, which takes gradients to find: found once, when it is asked for; without
-   * one where the image is its own.
+   * one where the image is its own. A failure is not kept.
    */
   undecided: () => Promise<Subject>;
   /** [height, width] each: maps that know nothing of the model, made once, when they are asked for. */
@@ -101,13 +101,20 @@ export async function studiedImage(
     return { random: random[0] ?? edges, edges };
   };
   let found: Promise<Subject> | undefined;
-  const undecided = async (): Promise<Subject> => {
+  const makeUndecided = async (): Promise<Subject> => {
     const baseline = await undecidedBaseline(engine, model, x, target.index, questions, signal);
     return { ...subject, model: { ...probe, undecided: baseline && { baseline, chance: chanceOf(card) } } };
   };
+  const undecided = (): Promise<Subject> => {
+    found ??= makeUndecided().catch((error: unknown) => {
+      found = undefined;
+      throw error;
+    });
+    return found;
+  };
   return {
     ...{ image, model, sha256, x, prediction, target, subject },
-    undecided: () => (found ??= undecided()),
+    undecided,
     nullMaps: () => (nulls ??= makeNulls()),
     floor: probe.floor,
     mask: mask?.from ?? null,

@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { BASELINE_IDS, type BaselineId } from '../../core/attribution/baseline-kinds.ts';
 import { METHOD_IDS, type MethodId } from '../../core/attribution/methods.ts';
+import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { MetricId } from '../../core/metrics/metrics.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
@@ -219,15 +220,28 @@ describe('a study', () => {
   async function studied(
     of: readonly LibraryImage[],
     cells: readonly Cell[],
-    { model = 'tiny', metrics = ['sparseness'] }: { model?: string; metrics?: MetricId[] } = {},
+    {
+      model = 'tiny',
+      card = {},
+      metrics = ['sparseness'],
+      where = mkdtempSync(path.join(folder, 'study-')),
+    }: {
+      model?: string;
+      /** Of the model, what differs from its card. */
+      card?: Partial<ModelCard>;
+      metrics?: MetricId[];
+      where?: string;
+    } = {},
   ) {
-    const where = mkdtempSync(path.join(folder, 'study-'));
+    const usable = await models.find(model);
     const journal = await Journal.open(path.join(where, 'study.jsonl'), parseLine);
     const maps: Record<string, number[]> = {};
     const values: Value[] = [];
     const failures: string[] = [];
+    let resumed = 0;
     const request: StudyRequest = {
-      ...{ images: [sample(0)], groupOf: () => '', models: [await models.find(model)], cells },
+      ...{ images: [sample(0)], groupOf: () => '', cells },
+      models: [{ ...usable, card: { ...usable.card, ...card } }],
       ...{ metrics, target: null, scalar: 'logit', blank: 'blurred', masks: null, seed: 1 },
       ...{ provider: 'cpu', journal, mapsFolder: path.join(where, 'maps') },
       cohort: await candidatesOf(analysis.images, of, undefined),
@@ -235,13 +249,14 @@ describe('a study', () => {
     for await (const event of study(engine, analysis, request, new AbortController().signal)) {
       if (event.type === 'failed') failures.push(event.failure.reason);
       if (event.type !== 'map') continue;
+      resumed += Number(event.resumed);
       for (const { method, map, value } of event.rows) {
         values.push(value);
         maps[method] = Array.from(await readMap(path.join(where, 'maps', map)));
       }
     }
     await journal.close();
-    return { maps, values, failures };
+    return { maps, values, failures, resumed };
   }
   const cellsOf = (methods: readonly MethodId[], baselines: readonly BaselineId[]): Cell[] =>
     planOf([{ methods, baselines, steps: [4] }], { cohort: 2, seed: 1 });
@@ -264,6 +279,32 @@ describe('a study', () => {
       ...{ model: 'undecided', metrics: ['ablation-drop'] },
     });
     expect({ values, failures }).toEqual({ values: [null], failures: [] });
+  });
+
+  test('takes a map over where its card is as it was, not with another decision or representation', async () => {
+    const where = mkdtempSync(path.join(folder, 'study-'));
+    const cells = cellsOf(['gradient'], []);
+    const resumed = async (card: Partial<ModelCard>) => (await studied([], cells, { where, card })).resumed;
+    const { decision } = shippedCard('pneumonia');
+    if (decision === undefined) throw new Error('The card states no decision');
+    expect(await resumed({})).toBe(0);
+    expect(await resumed({})).toBe(1);
+    expect(await resumed({ decision: { ...decision, threshold: decision.threshold / 2 } })).toBe(0);
+    expect(await resumed({ representation: 'hidden' })).toBe(0);
+  });
+
+  test('looks for the undecided baseline again where it failed for another map', async () => {
+    const attribute = engine.attribute.bind(engine);
+    const faltering = vi.spyOn(engine, 'attribute').mockImplementation((job, signal) => {
+      if (job.baseline?.id !== 'maximum-entropy') return attribute(job, signal);
+      faltering.mockRestore();
+      throw new PathlightError('engine', 'The engine process ended');
+    });
+    const { values, failures } = await studied([], cellsOf(['gradient', 'blur-ig'], []), {
+      metrics: ['ablation-drop'],
+    });
+    expect(failures).toEqual([expect.stringContaining('The engine process ended')]);
+    expect(values).toEqual([expect.any(Number)]);
   });
 
   test('has no map that follows a representation where the model calls all alike, and says why', async () => {

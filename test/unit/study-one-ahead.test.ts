@@ -10,7 +10,7 @@ test('the next item is under way while the reader is at one, and no more than on
       yield item;
     }
   }
-  for await (const item of oneAhead(items())) {
+  for await (const item of oneAhead(items(), () => undefined)) {
     for (let turn = 0; turn < 10; turn++) await Promise.resolve();
     log.push(`reads ${item}`);
   }
@@ -26,7 +26,7 @@ test('a failure is met in its turn, and what is left unread is ended', async () 
   const read: number[] = [];
   await expect(
     (async () => {
-      for await (const item of oneAhead(failing())) read.push(item);
+      for await (const item of oneAhead(failing(), () => undefined)) read.push(item);
     })(),
   ).rejects.toThrow('broken');
   expect(read).toEqual([1]);
@@ -41,6 +41,20 @@ test('a failure is met in its turn, and what is left unread is ended', async () 
       ended = true;
     }
   }
-  for await (const item of oneAhead(endless())) if (item === 3) break;
+  for await (const item of oneAhead(endless(), () => undefined)) if (item === 3) break;
   expect(ended).toBe(true);
+});
+
+test('the item under way is cancelled, not waited for, where the reader leaves', async () => {
+  const cancellation = new AbortController();
+  async function* items(): AsyncGenerator<number, void, undefined> {
+    yield 1;
+    await new Promise((_, reject) => {
+      cancellation.signal.addEventListener('abort', () => reject(new Error('cancelled')));
+    });
+  }
+  const reading = (async () => {
+    for await (const item of oneAhead(items(), () => cancellation.abort())) throw new Error(`at ${item}`);
+  })();
+  await expect(reading).rejects.toThrow('at 1');
 });
