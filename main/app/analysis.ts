@@ -68,6 +68,8 @@ export interface Explanation {
   lungs: { card: ModelCard; probability: Float32Array } | null;
   /** [channels, height, width] the baseline, of several the first, in the model's input units; null where there is none. */
   baseline: Float32Array | null;
+  /** Of the last level; null of a method without levels. */
+  nodes: number | null;
 }
 
 /** The attribution's own part: what takes long, and is kept. */
@@ -76,6 +78,7 @@ interface Attribution extends Convergence, MapSummary {
   baseline: Float32Array | null;
   baselineFindings: Readonly<Record<string, number>>[];
   baselineEvaluations: number;
+  nodes: number | null;
   seconds: number;
   notes: readonly string[];
   batch: number;
@@ -97,13 +100,14 @@ const OUTPUT_BUDGET = 2 ** 20;
 
 const KeptSchema = v.object({
   ...attributionEntries,
+  nodes: v.nullable(v.number()),
   seconds: v.number(),
   notes: v.array(v.string()),
   batch: v.number(),
 });
 
-/** Everything that an explanation needs before its first gradient. */
-interface Prepared {
+/** What was asked for, and what is known of it before other images are looked at. */
+interface Started {
   request: ExplanationRequest;
   model: UsableModel;
   input: Float32Array;
@@ -111,10 +115,14 @@ interface Prepared {
   target: { label: string; index: number };
   device: DeviceInfo;
   asked: Asked;
-  cohort: Cohort | null;
   /** The chosen baseline image, and what the model is given of it. */
   own: { of: NonNullable<ExplanationResult['baselineImage']>; input: Float32Array } | null;
   imageSha256: string;
+}
+
+/** Everything that an explanation needs before its first gradient. */
+interface Prepared extends Started {
+  cohort: Cohort | null;
   key: ResultKey;
 }
 
@@ -133,7 +141,8 @@ export class Analysis {
   readonly #store: ResultStore | null;
   readonly app: ApplicationVersion;
   readonly #code = codeIdentity();
-  readonly #finished = new ByteCache<Explanation>(EXPLANATION_BUDGET);
+  /** The latest by what was asked for, a cohort by its folder; and what it was made from. */
+  readonly #finished = new ByteCache<{ of: string; explanation: Explanation }>(EXPLANATION_BUDGET);
   readonly #outputs = new MemoCache<Float32Array>(OUTPUT_BUDGET, (output) => output.byteLength);
   readonly #lungs = new MemoCache<Float32Array>(LUNGS_BUDGET, (probability) => probability.byteLength);
 
@@ -189,26 +198,24 @@ export class Analysis {
   ): AsyncGenerator<Frame<PreparationHeader | MapHeader>, Explanation, undefined> {
     const prepared = yield* this.#prepare(request, signal);
     throwIfCancelled(signal);
-    const name = nameOf(prepared.key);
+    const name = this.#nameOf(prepared);
+    const of = JSON.stringify(prepared.key);
     const finished = this.#finished.get(name);
-    if (finished !== undefined) {
-      const own = ofFile(finished, request);
-      yield finalMap(own, request);
-      return own;
-    }
-    const kept = this.#kept(prepared);
-    const attribution = kept ?? (yield* this.#attribute(prepared, signal));
-    const explanation = await this.#assess(prepared, attribution);
-    this.#finished.set(name, explanation, bytesOf(explanation));
-    if (kept !== undefined) yield finalMap(explanation, request);
+    const known = finished?.of === of;
+    const kept = known ? undefined : this.#kept(prepared);
+    const explanation = known
+      ? asAskedFor(finished.explanation, prepared, prepared.cohort?.use ?? null)
+      : await this.#assess(prepared, kept ?? (yield* this.#attribute(prepared, signal)));
+    this.#finished.set(name, { of, explanation }, bytesOf(explanation));
+    if (known || kept !== undefined) yield finalMap(explanation, request);
     return explanation;
   }
 
-  /** An explanation made before in this session, or undefined. */
+  /** The latest explanation made of this in this session, or undefined. The folder of a cohort is not looked at again. */
   async finished(request: ExplanationRequest): Promise<Explanation | undefined> {
-    const { key } = await returned(this.#prepare(request, undefined));
-    const finished = this.#finished.get(nameOf(key));
-    return finished && ofFile(finished, request);
+    const started = await this.#start(request);
+    const explanation = this.#finished.get(this.#nameOf(started))?.explanation;
+    return explanation && asAskedFor(explanation, started, explanation.result.cohort);
   }
 
   /** Decodes ahead of need; what goes wrong shows when the image's turn comes. */
@@ -237,6 +244,12 @@ export class Analysis {
     request: ExplanationRequest,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Frame<PreparationHeader>, Prepared, undefined> {
+    const started = await this.#start(request);
+    const cohort = yield* this.#cohort(started, signal);
+    return { ...started, cohort, key: this.#keyOf(started, cohort?.use.images) };
+  }
+
+  async #start(request: ExplanationRequest): Promise<Started> {
     const model = await this.#classifier(request.model);
     const { card } = model;
     const asked = askedOf(request, card);
@@ -247,11 +260,18 @@ export class Analysis {
     ]);
     const prediction = predictionOf(card, await this.#output(request, model));
     const target = targetOf(card, request.target, prediction);
-    const cohort = yield* this.#cohort(request, model, asked, { imageSha256, prediction }, signal);
     const own = asked.needs.has('image') ? await this.#ownBaseline(request, card) : null;
+    return { request, model, input, prediction, target, device, asked, own, imageSha256 };
+  }
+
+  /** @param cohort the content of the images compared with, or their folder */
+  #keyOf(
+    { request, model: { card }, target, device, asked, own, imageSha256 }: Started,
+    cohort: readonly string[] | string | undefined,
+  ): ResultKey {
     // The self-test's figures say how good the map is, not which map it is.
     const computer = { ...device, selfTest: null };
-    const key: ResultKey = {
+    return {
       image: imageSha256,
       frame: request.frame,
       model: modelSha256(card),
@@ -265,7 +285,7 @@ export class Analysis {
           request.scalar,
           asked.method,
           asked.baseline,
-          cohort?.use.images,
+          cohort,
           own === null ? null : [own.of.sha256, own.of.frame],
           computer,
           request.transform,
@@ -273,14 +293,17 @@ export class Analysis {
       ),
       app: this.#code,
     };
-    return { request, model, input, prediction, target, device, asked, cohort, own, imageSha256, key };
+  }
+
+  /** What was asked for. */
+  #nameOf(started: Started): string {
+    const { asked, request } = started;
+    const folder = asked.needs.has('references') ? request.cohort?.folder : undefined;
+    return JSON.stringify(this.#keyOf(started, folder));
   }
 
   async *#cohort(
-    { cohort }: ExplanationRequest,
-    model: UsableModel,
-    { needs, baseline }: Asked,
-    of: { imageSha256: string; prediction: Prediction },
+    { request: { cohort }, model, asked: { needs, baseline }, imageSha256, prediction }: Started,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Frame<PreparationHeader>, Cohort | null, undefined> {
     if (!needs.has('references') || cohort === null) return null;
@@ -288,12 +311,12 @@ export class Analysis {
       this.images,
       {
         folder: cohort.folder,
-        except: of.imageSha256,
+        except: imageSha256,
         contract: model.card.input,
         // What follows the model's representation leads to images that it calls otherwise.
         otherThan: needs.has('representation')
           ? {
-              label: of.prediction.label,
+              label: prediction.label,
               of: async (image) => predictionOf(model.card, await this.#output(image, model)).label,
             }
           : null,
@@ -360,7 +383,7 @@ export class Analysis {
         map,
         baseline: made[0]?.image ?? null,
         baselineFindings: made.map(({ findings }) => findings),
-        ...{ baselineEvaluations, seconds, notes, batch },
+        ...{ baselineEvaluations, nodes, seconds, notes, batch },
       };
       this.#keep(prepared, attribution);
       return attribution;
@@ -393,7 +416,8 @@ export class Analysis {
     const { request, model, prediction, target, device, asked, imageSha256, input, cohort, own } = prepared;
     const { card } = model;
     const { height, width } = card.input;
-    const { map, baseline, baselineFindings, baselineEvaluations, seconds, notes, batch } = attribution;
+    const { map, baseline, baselineFindings, baselineEvaluations, nodes, seconds, notes, batch } =
+      attribution;
     const { method } = asked;
     const lungs = await this.lungs(request, height, width);
     const check: LungCheck | null =
@@ -451,6 +475,7 @@ export class Analysis {
       width,
       lungs,
       baseline,
+      nodes,
     };
   }
 
@@ -481,11 +506,16 @@ export class Analysis {
   }
 }
 
-/** An explanation is known by the content that it is of: another file may hold the same. */
-function ofFile(explanation: Explanation, { image: { entry } }: ExplanationRequest): Explanation {
+/** An explanation is known by the content that it is of: other files may hold the same, and other files stand beside them. */
+function asAskedFor(
+  explanation: Explanation,
+  { request, own }: Started,
+  cohort: ExplanationResult['cohort'],
+): Explanation {
   const { result } = explanation;
-  const image = { ...result.image, file: entry.file, sopInstanceUid: entry.sopInstanceUid };
-  return { ...explanation, result: { ...result, image } };
+  const { file, sopInstanceUid } = request.image.entry;
+  const image = { ...result.image, file, sopInstanceUid };
+  return { ...explanation, result: { ...result, image, cohort, baselineImage: own?.of ?? null } };
 }
 
 /**
@@ -519,12 +549,12 @@ export function askedOf(
   return { method, baseline, needs };
 }
 
-/** Where the chosen baseline image is not of the image's own size. */
+/** Where the chosen baseline image is not of the image's own size. It is not named: reports without the patient hold the notes. */
 function sizeNote({ image: { entry }, baselineImage }: ExplanationRequest): string[] {
   const other = baselineImage?.image.entry;
   if (other === undefined || (other.rows === entry.rows && other.columns === entry.columns)) return [];
   return [
-    `The baseline image '${other.file}' has ${other.columns} × ${other.rows} pixels, the image ${entry.columns} × ${entry.rows}: each is resized to the model's input by itself, and their anatomy is not registered.`,
+    `The baseline image has ${other.columns} × ${other.rows} pixels, the image ${entry.columns} × ${entry.rows}: each is resized to the model's input by itself, and their anatomy is not registered.`,
   ];
 }
 
@@ -562,7 +592,7 @@ export async function returned<T>(generator: AsyncGenerator<unknown, T, undefine
 }
 
 function finalMap(
-  { result, map, height, width }: Explanation,
+  { result, map, height, width, nodes }: Explanation,
   { baseline }: ExplanationRequest,
 ): Frame<MapHeader> {
   return {
@@ -573,7 +603,7 @@ function finalMap(
       width,
       ...convergenceOf(result),
       ...summaryOf(result),
-      nodes: result.quadrature === null ? null : result.evaluations,
+      nodes,
       final: true,
       seconds: result.seconds,
       secondsLeft: 0,
@@ -607,10 +637,6 @@ function summaryOf({ sum, expectedSum, findings, spread, maxEvaluations }: MapSu
 
 function bytesOf({ map, lungs, baseline }: Explanation): number {
   return map.byteLength + (lungs?.probability.byteLength ?? 0) + (baseline?.byteLength ?? 0);
-}
-
-function nameOf(key: ResultKey): string {
-  return JSON.stringify(key);
 }
 
 function sha256(text: string): string {

@@ -44,7 +44,8 @@ export interface CohortQuestion extends Selection {
 }
 
 /**
- * Chooses among the single-frame images of a folder and its subfolders. What cannot be read is counted and left out.
+ * Chooses among the single-frame images of a folder and its subfolders, which is looked at anew each time; files that did not change are
+ * not read again. What cannot be read is counted and left out.
  * @yields how many files have been looked at, of how many
  * @throws PathlightError `not-found`; as `chooseCohort`
  */
@@ -53,7 +54,7 @@ export async function* gatherCohort(
   { folder, ...selection }: CohortQuestion,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Looking, Cohort, undefined> {
-  const library = createLibrary();
+  const library = createLibrary((file) => images.header(file));
   const found: LibraryImage[] = [];
   const refused: string[] = [];
   yield { done: 0, total: null, unreadable: [] };

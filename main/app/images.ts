@@ -7,8 +7,8 @@ import type { ModelCard } from '../../core/contract/model-card.ts';
 import { displayValues } from '../../core/imaging/grayscale.ts';
 import { modelInput } from '../../core/imaging/model-input.ts';
 import { type PictureTransform, placed, windowed } from '../../core/imaging/transform.ts';
-import { readFrame } from '../dicom/read.ts';
-import type { DecodedFrame } from '../dicom/types.ts';
+import { readFrame, readHeader } from '../dicom/read.ts';
+import type { DecodedFrame, ImageHeader } from '../dicom/types.ts';
 import { MemoCache } from './byte-cache.ts';
 import type { LibraryImage } from './library.ts';
 
@@ -37,6 +37,8 @@ export interface Images {
   input(of: FrameOf, contract: ModelCard['input']): Promise<Float32Array>;
   /** Names the displayed picture by its content. */
   identity(of: FrameOf): Promise<string>;
+  /** What the file says of itself; rejects as the decoder does. */
+  header(file: string): Promise<ImageHeader>;
   /** SHA-256 of the whole file, lower-case hexadecimal. */
   sha256(image: LibraryImage): Promise<string>;
 }
@@ -44,10 +46,12 @@ export interface Images {
 const FRAME_BUDGET = 256 * 2 ** 20;
 const INPUT_BUDGET = 32 * 2 ** 20;
 const DIGEST_BUDGET = 2 ** 20;
+const HEADER_BUDGET = 32 * 2 ** 20;
 
 export function createImages(): Images {
   const frames = new MemoCache<DecodedFrame>(FRAME_BUDGET, ({ frame }) => frame.values.byteLength);
   const inputs = new MemoCache<Float32Array>(INPUT_BUDGET, (input) => input.byteLength);
+  const headers = new MemoCache<ImageHeader>(HEADER_BUDGET, (header) => JSON.stringify(header).length);
   const digests = new MemoCache<string>(DIGEST_BUDGET, (digest) => digest.length);
 
   async function decoded(of: FrameOf): Promise<DecodedFrame> {
@@ -59,7 +63,7 @@ export function createImages(): Images {
         image.entry.frames === 1 ? 'It has one frame.' : `It has ${image.entry.frames} frames.`,
       );
     }
-    return frames.get(`${await stateOf(image)} ${frame}`, () => readFrame(image.path, frame));
+    return frames.get(`${await stateOf(image.path)} ${frame}`, () => readFrame(image.path, frame));
   }
 
   async function displayed(of: FrameOf): Promise<Displayed> {
@@ -72,7 +76,7 @@ export function createImages(): Images {
   }
 
   async function input(of: FrameOf, contract: ModelCard['input']): Promise<Float32Array> {
-    const key = `${await stateOf(of.image)} ${of.frame} ${JSON.stringify([of.transform, contract])}`;
+    const key = `${await stateOf(of.image.path)} ${of.frame} ${JSON.stringify([of.transform, contract])}`;
     return inputs.get(key, async () => {
       const { display, rows, columns } = await displayed(of);
       return modelInput(display, rows, columns, contract);
@@ -84,18 +88,22 @@ export function createImages(): Images {
     return `${await sha256(image)} ${frame}${changed}`;
   }
 
-  async function sha256(image: LibraryImage): Promise<string> {
-    return digests.get(await stateOf(image), () => fileSha256(image.path));
+  async function header(file: string): Promise<ImageHeader> {
+    return headers.get(await stateOf(file), () => readHeader(file));
   }
 
-  return { decoded, displayed, input, identity, sha256 };
+  async function sha256({ path }: LibraryImage): Promise<string> {
+    return digests.get(await stateOf(path), () => fileSha256(path));
+  }
+
+  return { decoded, displayed, input, identity, header, sha256 };
 }
 
 /** Names a file in the state that it is in now, so that a file that changes is read again. */
-async function stateOf(image: LibraryImage): Promise<string> {
+async function stateOf(file: string): Promise<string> {
   try {
-    const { mtimeMs, size } = await stat(image.path);
-    return `${image.path}\0${mtimeMs} ${size}`;
+    const { mtimeMs, size } = await stat(file);
+    return `${file}\0${mtimeMs} ${size}`;
   } catch (cause) {
     throw new PathlightError(
       'not-found',

@@ -52,7 +52,8 @@ interface FoundFile {
   hidden?: true;
 }
 
-export function createLibrary(): Library {
+/** @param headerOf reads the header of a file, or knows it */
+export function createLibrary(headerOf = readHeader): Library {
   const images = new Map<string, LibraryImage>();
   // Identifiers are the same whenever a file is opened again, and tell nobody its path.
   const key = randomBytes(32);
@@ -64,7 +65,7 @@ export function createLibrary(): Library {
         ? { ...refused({ file: file.name, ...file.refusal }, true), hidden: true }
         : refused({ file: file.name, ...file.refusal }, false);
     try {
-      const header = await readHeader(file.path);
+      const header = await headerOf(file.path);
       const entry: ImageEntry = { ...header, id: idOf(file.path), file: file.name };
       images.set(entry.id, { entry, path: file.path });
       return { type: 'image', image: entry };

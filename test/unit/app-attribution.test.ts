@@ -202,6 +202,39 @@ describe('a cohort', () => {
     ).rejects.toMatchObject({ kind: 'not-found' });
   });
 
+  test('is told as its folder was, in the report as well, whatever came into the folder since', async () => {
+    const [there, elsewhere] = ['there', 'elsewhere'].map((name) => path.join(folder, name));
+    if (there === undefined || elsewhere === undefined) throw new Error('Two folders');
+    for (const where of [there, elsewhere]) {
+      mkdirSync(where);
+      copyFileSync(path.join(examples, samples[5] ?? ''), path.join(where, 'x.dcm'));
+    }
+    const by = session();
+    const of = request('expected-gradients', null, { cohort: { folder: there } });
+    const unreadable = async (): Promise<unknown> => (await explained(of, by)).result.cohort?.unreadable;
+    writeFileSync(path.join(there, 'broken.dcm'), 'not DICOM at all');
+    expect(await unreadable()).toBe(1);
+    writeFileSync(path.join(there, 'broken too.dcm'), 'not DICOM at all');
+    expect((await by.finished(of))?.result.cohort?.unreadable).toBe(1);
+    expect(await unreadable()).toBe(2);
+    copyFileSync(path.join(examples, samples[6] ?? ''), path.join(there, 'y.dcm'));
+    expect((await by.finished(of))?.result.cohort).toMatchObject({
+      unreadable: 2,
+      images: [expect.any(String)],
+    });
+    const { result } = await explained({ ...of, cohort: { folder: elsewhere } }, by);
+    expect(result.cohort?.unreadable).toBe(0);
+  });
+
+  test('has the headers of its files read again only where they changed', async () => {
+    const file = path.join(folder, 'header.dcm');
+    copyFileSync(path.join(examples, samples[0] ?? ''), file);
+    const first = await analysis.images.header(file);
+    expect(await analysis.images.header(file)).toBe(first);
+    copyFileSync(path.join(examples, samples[3] ?? ''), file);
+    expect((await analysis.images.header(file)).sopInstanceUid).not.toBe(first.sopInstanceUid);
+  });
+
   test('tells how far it has come before the first map', async () => {
     const frames = await Array.fromAsync(
       session().explain(request('expected-gradients', null, { cohort: { folder: cohort }, frame: 0 })),
@@ -336,7 +369,9 @@ test('what is needed and missing is named before anything is computed', async ()
 
 test('an image of one’s own stands in the result by its content', async () => {
   const image = sample(3);
-  const { result } = await explained(request('guided-ig', 'image', { baselineImage: { image, frame: 0 } }));
+  const from = (image: LibraryImage) =>
+    explained(request('guided-ig', 'image', { baselineImage: { image, frame: 0 } }));
+  const { result } = await from(image);
   expect(result.baselineImage).toEqual({
     file: samples[3],
     frame: 0,
@@ -344,9 +379,29 @@ test('an image of one’s own stands in the result by its content', async () => 
   });
   const sizeOf = ({ entry }: LibraryImage): string => `${entry.columns} × ${entry.rows}`;
   expect(sizeOf(image)).not.toBe(sizeOf(sample(0)));
+  // Notes stand in reports without the patient, after whom files are named.
   expect(result.notes).toContain(
-    `The baseline image '${samples[3]}' has ${sizeOf(image)} pixels, the image ${sizeOf(sample(0))}: each is resized to the model's input by itself, and their anatomy is not registered.`,
+    `The baseline image has ${sizeOf(image)} pixels, the image ${sizeOf(sample(0))}: each is resized to the model's input by itself, and their anatomy is not registered.`,
   );
+  const again = await from({ ...image, entry: { ...image.entry, file: 'again.dcm' } });
+  expect(again.result).toEqual({
+    ...result,
+    baselineImage: { ...result.baselineImage, file: 'again.dcm' },
+  });
+});
+
+test('a map that is known is told as it was when it was computed', async () => {
+  const of = request('integrated-gradients', 'uniform', {
+    baseline: { id: 'uniform', parameters: { count: 2 } },
+  });
+  const by = new Analysis({ engine, models, store: null, app: analysis.app });
+  const last = async () =>
+    (await Array.fromAsync(by.explain(of)))
+      .map(({ header }) => header)
+      .findLast(({ type }) => type === 'map');
+  const computed = await last();
+  expect(computed).toMatchObject({ final: true, nodes: expect.any(Number) as number });
+  expect(await last()).toEqual(computed);
 });
 
 test('a map kept from an earlier session comes back whole, its baseline and findings with it', async () => {
