@@ -15,6 +15,8 @@ if (name === undefined || !existsSync(path.join(folder, `${name}.ts`))) {
 }
 await prepare({ build: false });
 const child = spawn(nodeBinary(), [path.join(folder, `${name}.ts`), ...options], {
+  // As scripts/pathlight.mjs: paths are meant from where the user is.
+  cwd: process.env.INIT_CWD ?? process.cwd(),
   stdio: 'inherit',
   // ONNX Runtime reports its use otherwise.
   env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },

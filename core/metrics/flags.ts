@@ -24,7 +24,25 @@ export interface Evidence {
 }
 
 type Facts = Omit<ExplanationResult, 'flags'>;
-type Check = (facts: Facts, evidence: Evidence) => Flag | null;
+type Check = (facts: Facts, evidence: Evidence) => Raised | null;
+
+/** In the order of docs/results.md. */
+export const FLAG_IDS = [
+  'other-modality',
+  'not-converged',
+  'sum-missed',
+  'peak-outside-lungs',
+  'enrichment-below-one',
+  'image-warning',
+  'border-share',
+  'lungs-not-found',
+  'small-difference',
+  'no-logit',
+] as const;
+
+interface Raised extends Flag {
+  id: (typeof FLAG_IDS)[number];
+}
 
 /**
  * All thresholds but those with a source are ours. The two of the peak were set on the seven samples and then tried on 32 real
@@ -63,11 +81,11 @@ const GRAVEST_FIRST: readonly Flag['severity'][] = ['alert', 'warning', 'info'];
 export function flagsOf(facts: Facts, evidence: Evidence): Flag[] {
   return [
     ...checks.map((check) => check(facts, evidence)).filter((flag) => flag !== null),
-    ...evidence.imageWarnings.map((text): Flag => ({ id: 'image-warning', severity: 'warning', text })),
+    ...evidence.imageWarnings.map((text): Raised => ({ id: 'image-warning', severity: 'warning', text })),
   ].toSorted((a, b) => GRAVEST_FIRST.indexOf(a.severity) - GRAVEST_FIRST.indexOf(b.severity));
 }
 
-function otherModality(_: Facts, { modality }: Evidence): Flag | null {
+function otherModality(_: Facts, { modality }: Evidence): Raised | null {
   if (modality.card === undefined || modality.card.includes(modality.image)) return null;
   return {
     id: 'other-modality',
@@ -78,7 +96,7 @@ function otherModality(_: Facts, { modality }: Evidence): Flag | null {
   };
 }
 
-function notConverged({ converged, evaluations, method, parameters, ...facts }: Facts): Flag | null {
+function notConverged({ converged, evaluations, method, parameters, ...facts }: Facts): Raised | null {
   if (converged !== false) return null;
   const criterion = criterionOf({ id: method, parameters });
   const failed = facts.gapRelative !== null && facts.gapRelative > thresholds.failedGap;
@@ -93,7 +111,7 @@ function notConverged({ converged, evaluations, method, parameters, ...facts }: 
 }
 
 /** Of a method that promises a sum and has no criterion of its own to reach it. */
-function sumMissed({ converged, method, parameters, sum, expectedSum, gap, scalar }: Facts): Flag | null {
+function sumMissed({ converged, method, parameters, sum, expectedSum, gap, scalar }: Facts): Raised | null {
   if (converged !== null || expectedSum === null || gap === null) return null;
   const missed = Math.abs(gap) / Math.max(Math.abs(expectedSum), differenceFloor(scalar));
   if (missed <= thresholds.failedGap) return null;
@@ -107,7 +125,7 @@ function sumMissed({ converged, method, parameters, sum, expectedSum, gap, scala
   };
 }
 
-function smallDifference({ fx, fb, baseline, scalar }: Facts): Flag | null {
+function smallDifference({ fx, fb, baseline, scalar }: Facts): Raised | null {
   if (fx === null || fb === null || Math.abs(fx - fb) >= differenceFloor(scalar)) return null;
   return {
     id: 'small-difference',
@@ -118,7 +136,7 @@ function smallDifference({ fx, fb, baseline, scalar }: Facts): Flag | null {
   };
 }
 
-function noLogit({ scalar }: Facts, { givesLogits }: Evidence): Flag | null {
+function noLogit({ scalar }: Facts, { givesLogits }: Evidence): Raised | null {
   if (scalar !== 'logit' || givesLogits) return null;
   return {
     id: 'no-logit',
@@ -127,7 +145,7 @@ function noLogit({ scalar }: Facts, { givesLogits }: Evidence): Flag | null {
   };
 }
 
-function lungsNotFound({ lungs }: Facts): Flag | null {
+function lungsNotFound({ lungs }: Facts): Raised | null {
   if (lungs === null || lungs.areaShare >= thresholds.leastLungArea) return null;
   return {
     id: 'lungs-not-found',
@@ -136,7 +154,7 @@ function lungsNotFound({ lungs }: Facts): Flag | null {
   };
 }
 
-function peakOutsideLungs({ lungs, expectedSum }: Facts, evidence: Evidence): Flag | null {
+function peakOutsideLungs({ lungs, expectedSum }: Facts, evidence: Evidence): Raised | null {
   if (!hasLungs(lungs) || lungs.peakInside || evidence.lungs === null) return null;
   const peak = evidencePeak(evidence.map, evidence.height, evidence.width);
   const distance = distanceTo(lungMask(evidence.lungs), evidence.width, peak);
@@ -152,7 +170,7 @@ function peakOutsideLungs({ lungs, expectedSum }: Facts, evidence: Evidence): Fl
   };
 }
 
-function enrichmentBelowOne({ lungs }: Facts): Flag | null {
+function enrichmentBelowOne({ lungs }: Facts): Raised | null {
   if (!hasLungs(lungs) || lungs.enrichment >= 1) return null;
   return {
     id: 'enrichment-below-one',
@@ -163,7 +181,7 @@ function enrichmentBelowOne({ lungs }: Facts): Flag | null {
   };
 }
 
-function borderEnriched(_: Facts, { map, height, width }: Evidence): Flag | null {
+function borderEnriched(_: Facts, { map, height, width }: Evidence): Raised | null {
   const { share, areaShare } = borderShare(map, height, width);
   if (share <= thresholds.borderEnrichment * areaShare) return null;
   return {

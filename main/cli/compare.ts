@@ -1,10 +1,12 @@
 /** `pathlight compare`: two images, or one and a changed version of it; what moved? */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { writeNpy } from '../../core/imaging/npy.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import { type Contrast, contrastImages, type FinishedContrast, prepareContrast } from '../app/contrast.ts';
 import { transformInWords } from '../app/contrast-words.ts';
 import type { LibraryImage } from '../app/library.ts';
-import { checkWritable, type FileToWrite, writeFilesAtomically } from '../app/write-files.ts';
+import { checkWritable, type FileToWrite, writeFailure, writeFilesAtomically } from '../app/write-files.ts';
 import { writeContrast } from '../report/contrast-report.ts';
 import type { Command } from './arguments.ts';
 import { stateOf } from './explain.ts';
@@ -50,6 +52,7 @@ export async function compare(command: CompareCommand, terminal: Terminal): Prom
     }
     progress.clear();
     await writeFilesAtomically(command.out, await filesOf(next.value));
+    if (next.value.registered === null) await removeMapsInOneFrame(command.out);
     const { contrast } = next.value;
     out.write(command.json ? `${JSON.stringify(contrast)}\n` : contrastText(contrast));
     if (!command.json) err.write(`Written to ${command.out}\n`);
@@ -77,6 +80,18 @@ async function only(
   );
 }
 
+const inOneFrame = { mapBInA: 'map-b-in-a.npy', difference: 'difference.npy' } as const;
+
+/** An earlier comparison's, which would be taken for this one's. */
+async function removeMapsInOneFrame(folder: string): Promise<void> {
+  for (const name of Object.values(inOneFrame)) {
+    const file = path.join(folder, name);
+    await rm(file, { force: true }).catch((error: unknown) => {
+      throw writeFailure(error, file);
+    });
+  }
+}
+
 /** compare.json comes last: where it stands, the others do. */
 async function filesOf(finished: FinishedContrast): Promise<FileToWrite[]> {
   const { a, b, registered, height, width, contrast } = finished;
@@ -93,8 +108,8 @@ async function filesOf(finished: FinishedContrast): Promise<FileToWrite[]> {
     ...(registered === null
       ? []
       : [
-          npy('map-b-in-a.npy', compared(registered.broughtBack)),
-          npy('difference.npy', compared(registered.difference)),
+          npy(inOneFrame.mapBInA, compared(registered.broughtBack)),
+          npy(inOneFrame.difference, compared(registered.difference)),
         ]),
     { name: 'compare.png', bytes: png },
     { name: 'compare.pdf', bytes: pdf },

@@ -57,7 +57,7 @@ it explains the first.
   --out DIR         where to write
 ${EXPLANATION_OPTIONS}
 ${EXIT_CODES}`,
-  study: `Usage: pathlight study FOLDER --labels FILE --out DIR [options]
+  study: `Usage: pathlight study FOLDER --out DIR [--labels FILE] [options]
 
 Makes the maps of many methods, baselines and numbers of steps of every DICOM image of a folder, and measures each beside
 maps that know nothing of the model: the published experiments, on your own images. Writes DIR/results.csv, statistics.csv,
@@ -119,7 +119,7 @@ Usage: pathlight COMMAND [options]
   explain FILE-or-FOLDER ...           explain images: map, overlay, result and report of each
   compare FILE [OTHER-FILE]            explain two images, or one and a changed version of it: what moved?
   audit FOLDER --model ID --out DIR    explain a whole folder: table, summary, flags
-  study FOLDER --labels FILE --out DIR compare methods, baselines and steps over a folder
+  study FOLDER --out DIR               compare methods, baselines and steps over a folder
   serve [FILE-or-FOLDER ...]           open the workbench in the browser
   methods                              list the methods and baselines, with their parameters
   devices                              list what can compute here, each after a self-test

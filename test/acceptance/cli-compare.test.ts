@@ -109,6 +109,25 @@ describe('sample 02 against 07, its picture with a marker, with the model that f
   });
 });
 
+test(
+  'two images of different sizes have no map in one frame, and none is left of an earlier comparison',
+  async () => {
+    const [first, second] = ['examples/01-normal-dx.dcm', 'examples/04-pneumonia-dx-jpeg.dcm'];
+    await compared('again', first, '--zoom', '1.1', '--method', 'gradient');
+    expect(readdirSync(path.join(out, 'again'))).toContain('difference.npy');
+    const { contrast } = await compared('again', first, second, '--method', 'gradient');
+    expect(contrast.maps).toBeNull();
+    expect(readdirSync(path.join(out, 'again')).sort()).toEqual([
+      'compare.json',
+      'compare.pdf',
+      'compare.png',
+      'map-a.npy',
+      'map-b.npy',
+    ]);
+  },
+  LONG,
+);
+
 describe('bad input', () => {
   test('one of two files is broken: code 1, and it is named', async () => {
     const broken = path.join(out, 'broken.dcm');

@@ -1,5 +1,6 @@
 /** Real radiographs (../shared/cxr), wrapped as DICOM, through the pipeline that the command line runs. */
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Analysis } from '../../main/app/analysis.ts';
@@ -47,6 +48,19 @@ describe.runIf(images !== null)('32 real radiographs', () => {
     expect(dice).toHaveLength(32);
     expect(dice.reduce((sum, value) => sum + value, 0) / dice.length).toBeGreaterThan(0.94);
     expect(Math.min(...dice)).toBeGreaterThan(0.9);
+  });
+
+  test('are written for a study into a folder beside the user, as the command line reads them', () => {
+    const script = path.resolve(import.meta.dirname, '../../scripts/bench.mjs');
+    const env = { ...process.env, INIT_CWD: folder };
+    const { status, stderr } = spawnSync(process.execPath, [script, 'radiographs', 'study', '1'], {
+      env,
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(readdirSync(path.join(folder, 'study')).sort()).toEqual(['images', 'labels.csv', 'masks']);
+    expect(readdirSync(path.join(folder, 'study/images'))).toHaveLength(3);
   });
 });
 

@@ -1,7 +1,7 @@
 /**
  * npm run -s bench -- radiographs DIR [count]: writes what docs/study.md studies: the real radiographs of the reference data as DICOM, the normal
  * ones once more with the shortcut's marker stamped in, labels.csv, and the human lung masks. `count`: at most so many of each group.
- * Prints what it wrote; `pathlight study DIR --labels DIR/labels.csv --masks DIR/masks` takes it from there.
+ * Prints what it wrote; `pathlight study DIR/images --labels DIR/labels.csv --masks DIR/masks --out OUT` takes it from there.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -252,7 +252,7 @@ export class MemoryClient implements Client {
 
   #assessment(asked: Asked): Frame<AssessmentHeader> {
     const flags = [
-      { id: 'peak-outside', severity: 'alert', text: 'The maximum lies outside the lungs.' },
+      { id: 'peak-outside-lungs', severity: 'alert', text: 'The maximum lies outside the lungs.' },
     ] as const;
     const header: AssessmentHeader = {
       type: 'assessment',

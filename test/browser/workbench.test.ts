@@ -551,15 +551,19 @@ describe('the window', () => {
     await open();
     await expect.element(viewport()).toMatchTextContent('W 3000');
     const toolbar = page.getByRole('toolbar').element();
-    const boxes = [...toolbar.querySelectorAll('button, select, input')].map((control) =>
-      control.getBoundingClientRect(),
-    );
+    const shown = [...toolbar.querySelectorAll('button, select, input, label span, output')]
+      .map((element) => ({ element, box: element.getBoundingClientRect() }))
+      .filter(({ box }) => box.width > 0);
     const { right } = toolbar.getBoundingClientRect();
-    for (const [i, box] of boxes.entries()) {
-      expect(box.right).toBeLessThanOrEqual(right);
-      const next = boxes[i + 1];
-      if (next && next.top === box.top) expect(next.left).toBeGreaterThanOrEqual(box.right);
-    }
+    for (const { box } of shown) expect(box.right).toBeLessThanOrEqual(right);
+    const meet = (a: DOMRect, b: DOMRect): boolean =>
+      a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    const overlapping = shown.flatMap((a, i) =>
+      shown
+        .slice(i + 1)
+        .flatMap((b) => (meet(a.box, b.box) ? [[a.element.outerHTML, b.element.outerHTML]] : [])),
+    );
+    expect(overlapping).toEqual([]);
   });
 
   test('the help sheet lists every command, and Escape closes it', async () => {

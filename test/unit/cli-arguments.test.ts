@@ -122,6 +122,7 @@ describe('a command line', () => {
       device: 'cpu',
       json: false,
     });
+    expect(helpText('study')).toContain('study FOLDER --out DIR [--labels FILE]');
   });
 
   test('of study with lists', () => {

@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ExplanationResult } from '../../core/contract/result.ts';
 import { borderShare } from '../../core/metrics/border-share.ts';
 import { edgeMap } from '../../core/metrics/edges.ts';
 import { evidencePeak } from '../../core/metrics/evidence-peak.ts';
-import { type Evidence, flagsOf } from '../../core/metrics/flags.ts';
+import { type Evidence, FLAG_IDS, flagsOf } from '../../core/metrics/flags.ts';
 import { lungCheck } from '../../core/metrics/lung-check.ts';
 import { stated } from '../support/integrated-gradients.ts';
 
@@ -101,6 +103,12 @@ test('the border is a tenth on each side', () => {
   );
   expect(areaShare).toBeCloseTo(1 - (90 / 112) ** 2, 12);
   expect(share).toBeCloseTo(areaShare, 6);
+});
+
+test('the documentation has every flag', () => {
+  const text = readFileSync(path.join(import.meta.dirname, '../../docs/results.md'), 'utf8');
+  const [, section = ''] = /\n### Flags\n(.*?)\n## /s.exec(text) ?? [];
+  expect(Array.from(section.matchAll(/^\| `([^`]+)`/gm), ([, id]) => id)).toEqual(FLAG_IDS);
 });
 
 describe('a flag is raised', () => {
