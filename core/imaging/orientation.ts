@@ -82,6 +82,11 @@ export function orientationOfCosines(cosines: readonly number[]): Orientation | 
   return { right: directionOf(row), bottom: directionOf(column) };
 }
 
+/** Also where neither is stated. */
+export function sameOrientation(a: Orientation | null, b: Orientation | null): boolean {
+  return a?.right === b?.right && a?.bottom === b?.bottom;
+}
+
 export function oppositeDirection(direction: string): string {
   return Array.from(direction)
     .map((letter) => opposites[letter] ?? letter)

@@ -4,6 +4,7 @@ import { lungName } from '../../core/metrics/lung-parts.ts';
 import { mapScale } from '../../core/attribution/choices.ts';
 import type { ExplanationResult } from '../../core/contract/result.ts';
 import type { ImageEntry } from '../../core/contract/library.ts';
+import { type Orientation, sameOrientation } from '../../core/imaging/orientation.ts';
 import type { Contrast, ContrastRegion, DensestEvidence, TransformChoice } from './contrast.ts';
 
 type Facts = Omit<Contrast, 'summary' | 'warnings'>;
@@ -24,15 +25,16 @@ export function transformInWords({ zoom, shift, window }: TransformChoice): stri
   return parts.length === 0 ? 'unchanged' : parts.join('; ');
 }
 
+/** @param orientation of both pictures; null: not stated, or not the same */
 export function summaryOf(
   facts: Facts,
-  entry: ImageEntry,
+  orientation: Orientation | null,
   size: { height: number; width: number },
 ): string[] {
   return [
     scoreSentence(facts),
     densestSentence(facts, size),
-    ...lungSentences(facts, entry),
+    ...lungSentences(facts, orientation),
     ...mapSentences(facts),
     ...(facts.moved === null ? [] : [movedSentence(facts.moved, facts)]),
   ];
@@ -68,17 +70,17 @@ function densestSentence(
     : `The densest evidence moves by ${distance.toFixed(0)} input pixels: from ${of(a.densest)} to, in A's frame, ${inA}.`;
 }
 
-function lungSentences(facts: Facts, { orientation }: ImageEntry): string[] {
+function lungSentences(facts: Facts, orientation: Orientation | null): string[] {
   const { a, b, lungSharesInA } = facts;
   const [first, second] = [lungSharesInA?.a ?? a.lungShares, lungSharesInA?.b ?? b.lungShares];
   if (first === null || second === null) return [];
   const change = (of: (shares: LungShares) => number): string =>
     `${percent(of(first))} to ${percent(of(second))}`;
-  const areas = [a, b].map(({ result }) => percent(result.lungs?.areaShare ?? 0));
+  const areas = [a, b].map(({ result }) => percent(result.lungs?.areaShare ?? 0)).join(' and ');
   const outline =
     lungSharesInA === null
-      ? `The lungs take ${areas.join(' and ')} of the two pictures' areas, which is what random maps have in them.`
-      : `The lungs are those of A, ${areas[0] ?? ''} of its area, in both: that is what random maps have in them.`;
+      ? `The lungs take ${areas} of the two pictures' areas, which is what random maps have in them.`
+      : `The lungs are those of A in both, and take ${percent(lungSharesInA.areaShare)} of the area that is compared, which is what random maps have in them.`;
   return [
     `|Attribution| from A to B: outside the lungs ${change(({ outside }) => outside)}; in ${lungName('left', orientation)} ${change(({ pictureLeft }) => pictureLeft)}; ` +
       `in ${lungName('right', orientation)} ${change(({ pictureRight }) => pictureRight)}. ${outline}`,
@@ -181,8 +183,7 @@ export function warningsOf(
       `The modalities differ: A is ${images.a.modality || 'of none stated'}, B ${images.b.modality || 'of none stated'}.`,
     );
   }
-  const [ofA, ofB] = [images.a.orientation, images.b.orientation];
-  if (ofA?.right !== ofB?.right || ofA?.bottom !== ofB?.bottom) {
+  if (!sameOrientation(images.a.orientation, images.b.orientation)) {
     warnings.push(
       "The files state different orientations: the patient's sides do not lie the same way in both.",
     );

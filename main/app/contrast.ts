@@ -2,11 +2,11 @@
  * Debugging by contrast: two pictures explained alike, their scores and maps side by side, and what moved between them. The pictures are
  * one image with and without a known change, whose maps are brought into one frame; or two files, whose maps are compared as they lie.
  */
-import type { AssessmentHeader, MapHeader } from '../../core/contract/calls.ts';
+import type { AssessmentHeader, MapHeader, PreparationHeader } from '../../core/contract/calls.ts';
 import { PathlightError } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { ExplanationResult } from '../../core/contract/result.ts';
-import type { Orientation } from '../../core/imaging/orientation.ts';
+import { type Orientation, sameOrientation } from '../../core/imaging/orientation.ts';
 import {
   inverseOf,
   type Placement,
@@ -92,8 +92,11 @@ export interface Contrast {
   b: ContrastSide;
   /** Where B's densest evidence lies in A's frame; null: it is not registered, or lies outside. */
   densestOfBInA: { row: number; column: number; where: string } | null;
-  /** Over what is compared, in A's frame, by A's outline of the lungs for both; null where nothing is registered or there are no lungs. */
-  lungSharesInA: { a: LungShares; b: LungShares } | null;
+  /**
+   * Over what is compared, in A's frame, by A's outline of the lungs for both, and the lungs' share of that area; null where nothing is
+   * registered or there are no lungs.
+   */
+  lungSharesInA: { a: LungShares; b: LungShares; areaShare: number } | null;
   /** Pearson's correlation of the two pictures as the model is given them, as they lie; null where one is blank. */
   pictureCorrelation: number | null;
   /** Whether each picture's outline of the lungs is taken for one; null without a lungs model. One that is not counts as none. */
@@ -124,6 +127,12 @@ export interface FinishedContrast {
   registered: (Omit<ContrastedMaps, 'contrast'> & { movedPixels: MovedPixels }) | null;
   /** Whether the change leaves some of the picture's frame to what comes in from outside. */
   broughtIn: boolean;
+}
+
+/** How far one of the two explanations has come. */
+interface ContrastEvent {
+  of: 'a' | 'b';
+  header: PreparationHeader | MapHeader | AssessmentHeader;
 }
 
 /** Under this share of the picture nothing can be said of what stayed. */
@@ -160,15 +169,16 @@ export async function prepareContrast(
   return { card, requests, transform: { choice: other, placement: transform }, pictures };
 }
 
-/** Yields the maps on their way, A's first. */
+/** Both for one label, A's. Yields the maps on their way, A's first. */
 export async function* contrastImages(
   analysis: Analysis,
   { card, requests, transform, pictures }: PreparedContrast,
   signal?: AbortSignal,
-): AsyncGenerator<{ of: 'a' | 'b'; header: MapHeader | AssessmentHeader }, FinishedContrast, undefined> {
+): AsyncGenerator<ContrastEvent, FinishedContrast, undefined> {
   const { height, width } = card.input;
   const a = yield* explained(analysis, 'a', requests.a, signal);
-  const b = yield* explained(analysis, 'b', requests.b, signal);
+  // A card without a decision would leave B's label to what the model says of B.
+  const b = yield* explained(analysis, 'b', { ...requests.b, target: a.result.target }, signal);
 
   const registration: Registration =
     transform !== null
@@ -185,6 +195,8 @@ export async function* contrastImages(
     b: lungsPlausible?.b === false ? null : partsOf(b),
   };
   const orientation = { a: requests.a.image.entry.orientation, b: requests.b.image.entry.orientation };
+  // A place in a map of both is a patient's side where that is the same side of both.
+  const shared = sameOrientation(orientation.a, orientation.b) ? orientation.a : null;
   const sides = {
     a: sideOf(a, parts.a, orientation.a),
     b: sideOf(b, parts.b, orientation.b),
@@ -216,13 +228,13 @@ export async function* contrastImages(
     lungsPlausible,
     pictureCorrelation: correlation(inputs.a, inputs.b),
     maps: maps?.contrast ?? null,
-    moved: maps && moved && inWords(moved, maps.difference, height, width, parts.a, orientation.a),
+    moved: maps && moved && inWords(moved, maps.difference, height, width, parts.a, shared),
   };
   const images = { a: requests.a.image, b: requests.b.image };
   return {
     contrast: {
       ...facts,
-      summary: summaryOf(facts, images.a.entry, { height, width }),
+      summary: summaryOf(facts, shared, { height, width }),
       warnings: warningsOf(facts, { a: images.a.entry, b: images.b.entry }),
     },
     card,
@@ -242,12 +254,11 @@ async function* explained(
   of: 'a' | 'b',
   request: ExplanationRequest,
   signal: AbortSignal | undefined,
-): AsyncGenerator<{ of: 'a' | 'b'; header: MapHeader | AssessmentHeader }, Explanation, undefined> {
+): AsyncGenerator<ContrastEvent, Explanation, undefined> {
   const frames = analysis.explain(request, signal);
   let next = await frames.next();
   while (next.done !== true) {
-    const { header } = next.value;
-    if (header.type !== 'preparation') yield { of, header };
+    yield { of, header: next.value.header };
     next = await frames.next();
   }
   return next.value;
@@ -333,7 +344,8 @@ function sharesInA(
 ): Contrast['lungSharesInA'] {
   const pixels = Array.from(compared.keys()).filter((i) => compared[i] === 1);
   const [a, b] = [lungShares(map, parts, pixels), lungShares(broughtBack, parts, pixels)];
-  return a === null || b === null ? null : { a, b };
+  const inLungs = pixels.filter((i) => parts.pictureLeft[i] === 1 || parts.pictureRight[i] === 1);
+  return a === null || b === null ? null : { a, b, areaShare: inLungs.length / pixels.length };
 }
 
 function inFrameOfA(

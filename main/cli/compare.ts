@@ -47,7 +47,7 @@ export async function compare(command: CompareCommand, terminal: Terminal): Prom
     let next = await frames.next();
     while (next.done !== true) {
       const { of, header } = next.value;
-      if (header.type === 'map') progress.show(`${of.toUpperCase()} of A and B: ${stateOf(header)}`);
+      if (header.type !== 'assessment') progress.show(`${of.toUpperCase()} of A and B: ${stateOf(header)}`);
       next = await frames.next();
     }
     progress.clear();

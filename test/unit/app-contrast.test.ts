@@ -1,7 +1,8 @@
 /** Two pictures explained alike, with the shipped model on the sample studies. */
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lungMask } from '../../core/metrics/lung-check.ts';
 import { Analysis } from '../../main/app/analysis.ts';
 import {
   contrastImages,
@@ -16,6 +17,7 @@ import { createModelCatalogue, shippedModels } from '../../main/app/models.ts';
 import { applicationRoot } from '../../main/app/root.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { shippedCard } from '../support/engine-models.ts';
 import { asked, from } from '../support/integrated-gradients.ts';
 
 /** Milliseconds that a computation may take on a busy machine. */
@@ -23,7 +25,15 @@ const LONG = 300_000;
 
 const folder = temporaryFolder();
 const engine = new EngineClient();
-const models = createModelCatalogue([shippedModels]);
+/** The shipped model, by a card without a decision. */
+const undecided = path.join(folder, 'models', 'undecided');
+mkdirSync(undecided, { recursive: true });
+copyFileSync(path.join(shippedModels, 'pneumonia', 'model.onnx'), path.join(undecided, 'model.onnx'));
+writeFileSync(
+  path.join(undecided, 'card.json'),
+  JSON.stringify({ ...shippedCard('pneumonia'), id: 'undecided', decision: undefined }),
+);
+const models = createModelCatalogue([shippedModels, path.dirname(undecided)]);
 const analysis = new Analysis({ engine, models, store: null, app: { version: '0', commit: '0' } });
 afterAll(() => engine.close());
 
@@ -44,12 +54,18 @@ function sample(start: string): LibraryImage {
   return found;
 }
 
+type Told = Exclude<
+  Awaited<ReturnType<ReturnType<typeof contrastImages>['next']>>['value'],
+  FinishedContrast
+>;
+
 async function contrast(
   a: string,
   other: LibraryImage | TransformChoice,
-  choice: Partial<Pick<ContrastRequest, 'method' | 'baseline'>> = {},
+  choice: Partial<Pick<ContrastRequest, 'method' | 'baseline' | 'model'>> = {},
+  told: (event: Told) => void = () => undefined,
 ): Promise<FinishedContrast> {
-  const { card } = await models.find('pneumonia');
+  const { card } = await models.find(choice.model ?? 'pneumonia');
   const choices = {
     frame: 0,
     model: 'pneumonia',
@@ -62,9 +78,15 @@ async function contrast(
   const prepared = await prepareContrast(analysis, card, { ...choices, image: sample(a), other });
   const frames = contrastImages(analysis, prepared);
   let next = await frames.next();
-  while (next.done !== true) next = await frames.next();
+  while (next.done !== true) {
+    told(next.value);
+    next = await frames.next();
+  }
   return next.value;
 }
+
+/** One gradient: the quickest map. */
+const gradient = { method: { id: 'gradient', parameters: {} }, baseline: null } as const;
 
 const unchanged: TransformChoice = { zoom: 1, shift: { columns: 0, rows: 0 }, window: null };
 
@@ -178,7 +200,6 @@ test(
 test(
   'a method that gives slopes is compared as slopes, and not accused of a criterion that it does not have',
   async () => {
-    const gradient = { method: { id: 'gradient', parameters: {} }, baseline: null } as const;
     const { contrast: found, broughtIn } = await contrast(
       '04',
       { ...unchanged, shift: { columns: 8, rows: 0 } },
@@ -189,6 +210,65 @@ test(
     expect(found.warnings).toEqual([]);
     expect(found.summary.join(' ')).toContain('of the map of PNEUMONIA, in logit per unit of the input: ');
     expect(found.maps?.exact.relativeChange).toBeLessThan(1e-6);
+  },
+  LONG,
+);
+
+test(
+  'both are explained for what the model calls A, where neither the card nor the question names a label',
+  async () => {
+    const { contrast: found } = await contrast('01', sample('04'), { ...gradient, model: 'undecided' });
+    expect(found.decision).toMatchObject({ a: 'NORMAL', b: 'PNEUMONIA' });
+    expect([found.a.result.target, found.b.result.target]).toEqual(['NORMAL', 'NORMAL']);
+  },
+  LONG,
+);
+
+test(
+  'the share of the lungs that random maps have is that of the area that is compared',
+  async () => {
+    const { contrast: found, registered, a } = await contrast('04', { ...unchanged, zoom: 2 }, gradient);
+    const lungs = lungMask(a.lungs?.probability ?? new Float32Array());
+    const inLungs = Array.from(lungs).filter((_, i) => registered?.compared[i] === 1);
+    const share = inLungs.reduce((sum, pixel) => sum + pixel, 0) / inLungs.length;
+    expect(found.lungSharesInA?.areaShare).toBeCloseTo(share, 12);
+    expect(share).not.toBeCloseTo(found.a.result.lungs?.areaShare ?? NaN, 1);
+    expect(found.summary.join(' ')).toContain(
+      `take ${(100 * share).toFixed(1)} % of the area that is compared, which is what random maps have in them`,
+    );
+  },
+  LONG,
+);
+
+test(
+  "sides are the picture's where two files state other orientations of the patient",
+  async () => {
+    const stating = (image: LibraryImage, right: 'L' | 'R'): LibraryImage => ({
+      ...image,
+      entry: { ...image.entry, orientation: { right, bottom: 'F' } },
+    });
+    const sentence = async (right: 'L' | 'R') => {
+      const { contrast: found } = await contrast('04', stating(sample('copy'), right), gradient);
+      return found.summary.find((each) => each.startsWith('|Attribution|'));
+    };
+    expect(sample('04').entry.orientation).toEqual({ right: 'L', bottom: 'F' });
+    expect(await sentence('L')).toMatch(/in the right lung \(left in the picture\).* in the left lung/);
+    expect(await sentence('R')).toMatch(
+      /in the lung on the picture's left .* in the lung on the picture's right/,
+    );
+  },
+  LONG,
+);
+
+test(
+  'tells how far the baselines have come, too',
+  async () => {
+    const steps: Told[] = [];
+    const baseline = { id: 'maximum-entropy', parameters: { steps: 2 } } as const;
+    const method = { id: 'integrated-gradients-fixed', parameters: { nodes: 2 } } as const;
+    await contrast('04', sample('01'), { method, baseline }, (event) => steps.push(event));
+    const made = steps.filter(({ header }) => header.type === 'preparation').map(({ of }) => of);
+    expect(new Set(made)).toEqual(new Set(['a', 'b']));
   },
   LONG,
 );
