@@ -203,6 +203,26 @@ test('a model of a fixed batch of several is filled up', async () => {
   expect(await engine.run(model, points, 6)).toEqual(await engine.run(dynamic, points, 6));
 });
 
+test.each([
+  ['any batch', 'N' as const],
+  ['a fixed batch of two', 2],
+])('a model of %s that answers for an image by its neighbours is refused', async (_, size) => {
+  const bytes = modelBytes({
+    nodes: [
+      node('Softmax', ['x'], ['r'], { axis: 0 }),
+      ...layers.map((each) => ({ ...each, inputs: each.inputs.map((name) => (name === 'x' ? 'r' : name)) })),
+    ],
+    constants,
+    inputs: [declaration('x', [size, 4])],
+    outputs: [declaration('y', [size, 3])],
+  });
+  const model = save(`neighbours of ${size}`, bytes);
+  const refusal = expect.stringMatching(
+    /depends on the images beside it in the batch: the same image scored \S+ alone and \S+ beside another/,
+  ) as string;
+  expect(await engine.check(model)).toMatchObject({ explainable: false, reasons: [refusal] });
+});
+
 test('a double model is fed float32', async () => {
   const bytes = modelBytes({
     nodes: layers,
