@@ -67,7 +67,12 @@ export function lungName(side: 'left' | 'right', orientation: Orientation | null
   return patient === side ? `the ${patient} lung` : `the ${patient} lung (${side} in the picture)`;
 }
 
-const THIRDS = ['upper', 'middle', 'lower'] as const;
+/** The thirds of a lung from the picture's top downwards, or null where they do not lie so: a picture on its side, or seen from above. */
+function thirdsOf(orientation: Orientation | null): readonly [string, string, string] | null {
+  const downwards = orientation?.bottom.charAt(0) ?? 'F';
+  if (downwards === 'F') return ['upper', 'middle', 'lower'];
+  return downwards === 'H' ? ['lower', 'middle', 'upper'] : null;
+}
 
 /**
  * "in the right lung (left in the picture), lower third"; "outside the lungs, top right of the picture"
@@ -86,10 +91,13 @@ export function placeInWords(
   const at = row * width + column;
   const side = parts.pictureLeft[at] === 1 ? 'left' : parts.pictureRight[at] === 1 ? 'right' : null;
   if (side === null) return `outside the lungs, ${inPicture}`;
+  const lung = `in ${lungName(side, orientation)}`;
+  const thirds = thirdsOf(orientation);
+  if (thirds === null) return lung;
   const part = side === 'left' ? parts.pictureLeft : parts.pictureRight;
   const first = Math.floor(part.indexOf(1) / width);
   const last = Math.floor(part.lastIndexOf(1) / width);
-  return `in ${lungName(side, orientation)}, ${ofThree((row - first) / (last + 1 - first), THIRDS)} third`;
+  return `${lung}, ${ofThree((row - first) / (last + 1 - first), thirds)} third`;
 }
 
 function ofThree<T>(share: number, [first, second, third]: readonly [T, T, T]): T {

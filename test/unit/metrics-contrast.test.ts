@@ -123,6 +123,11 @@ describe('the parts of the lungs', () => {
     [12, 12, { right: 'R', bottom: 'F' }, 'in the left lung, upper third'],
     [44, 40, standing, 'in the left lung (right in the picture), lower third'],
     [28, 40, null, "in the lung on the picture's right, middle third"],
+    // Upside down, the head is below.
+    [12, 12, { right: 'L', bottom: 'H' }, 'in the right lung (left in the picture), lower third'],
+    [44, 40, { right: 'L', bottom: 'HP' }, 'in the left lung (right in the picture), upper third'],
+    // On its side, a picture's thirds are not a lung's.
+    [12, 12, { right: 'F', bottom: 'R' }, "in the lung on the picture's left"],
     [2, 52, standing, 'outside the lungs, top right of the picture'],
     [28, 28, standing, 'outside the lungs, centre of the picture'],
   ] as const)('row %i, column %i, oriented %j: %s', (row, column, orientation, words) => {
