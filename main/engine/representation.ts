@@ -2,6 +2,7 @@
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import type { RepresentationModel } from '../../core/attribution/representation.ts';
 import type { GradientModel } from '../../core/autodiff/index.ts';
+import { betweenBatches } from './between-batches.ts';
 import { floats, runSession } from './sessions.ts';
 
 /** @param graph of the objective `distance`; its output is the representation */
@@ -21,6 +22,7 @@ export function representationModel(
     const batch = graph.batch === 'dynamic' ? count : graph.batch;
     const joined = outputs.map((output) => new Float32Array(count * output.size));
     for (let from = 0; from < count; from += batch) {
+      await betweenBatches();
       const part = Math.min(batch, count - from);
       // A graph of a fixed batch gets exactly that, the rest of it filled with zeros.
       const filled = (values: Float32Array, each: number): Float32Array => {

@@ -20,4 +20,9 @@ test.each(['N', 2])('representations and distances of three images, in batches o
   const { distance, gradient } = await model.distance(points, 3, Float32Array.from([0, 0, 2, 4, 1, 0]));
   expect([...distance]).toEqual([2, 0, 10]);
   expect([...gradient]).toEqual([6, -2, 0, 0, -14, 6]);
+  // Between batches there is time for what comes in.
+  let answered = false;
+  setTimeout(() => (answered = true), 1);
+  await model.represent(points, 3);
+  expect(answered).toBe(true);
 });
