@@ -19,6 +19,8 @@ export interface AveragedFrame extends AttributionFrame {
   deviation: Float32Array;
   /** How far a run's map is from the mean, root mean square, as a share of the mean's L2 norm; null where that is 0. */
   spread: number | null;
+  /** How many of the runs have converged; null where they have no criterion for it. */
+  convergedRuns: number | null;
 }
 
 /** The runs so far: the mean of their maps, and the summed squares of what differs from it. */
@@ -45,6 +47,7 @@ export async function* averageRuns(
   let evaluations = 0;
   let limit = 0;
   const integrals: IntegralState[] = [];
+  const startedAt = performance.now();
   for (let k = 0; k < runs; k++) {
     for await (const frame of start(k)) {
       const final = frame.final && k === runs - 1;
@@ -67,17 +70,31 @@ export async function* averageRuns(
         if (frame.integral !== undefined) integrals.push(frame.integral);
       }
       const summary = shown ?? summarise(addRun(null, frame.map), statistic, null);
-      const integral = combined(integrals, summary) ?? frame.integral;
-      yield { ...summary, ...progress, ...(integral === undefined ? {} : { integral }) };
+      const secondsLeft = (): number | null => {
+        if (final) return 0;
+        if (integrals.length === 0) return null;
+        // A run is taken to need what those before it needed: it may stop long before its limit.
+        const expectedEvaluations = (evaluations / integrals.length) * runs;
+        const each = (performance.now() - startedAt) / 1000 / progress.evaluations;
+        return each * Math.max(0, expectedEvaluations - progress.evaluations);
+      };
+      const state = combined(integrals, summary) ?? frame.integral;
+      const convergedRuns =
+        state === undefined ? null : integrals.filter(({ converged }) => converged).length;
+      const integral =
+        state === undefined
+          ? {}
+          : { integral: { ...state, converged: convergedRuns === runs, secondsLeft: secondsLeft() } };
+      yield { ...summary, ...progress, convergedRuns, ...integral };
     }
   }
 }
 
-/** What the complete runs' integrals come to together: converged where all of them are. */
+/** What the complete runs' integrals come to together. */
 function combined(
   integrals: readonly IntegralState[],
   { gap, expectedSum }: Summary,
-): IntegralState | undefined {
+): Omit<IntegralState, 'converged' | 'secondsLeft'> | undefined {
   if (integrals.length === 0) return undefined;
   const all = (key: 'fx' | 'fb' | 'gapBound' | 'mapChange'): number[] | null => {
     const values = integrals.map((integral) => integral[key]);
@@ -96,9 +113,7 @@ function combined(
     // The gap of a mean is no larger than the mean of the gaps.
     gapBound: expectedSum === null ? null : over(all('gapBound'), mean),
     mapChange: over(all('mapChange'), (values) => Math.max(...values)),
-    converged: integrals.every(({ converged }) => converged),
     nodes: Math.max(...integrals.map(({ nodes }) => nodes)),
-    secondsLeft: null,
     differenceFloor,
   };
 }
@@ -118,7 +133,7 @@ function addRun(sums: Sums | null, map: Float32Array): Sums {
   return { runs, mean, squares };
 }
 
-type Summary = Omit<AveragedFrame, 'evaluations' | 'maxEvaluations' | 'final'>;
+type Summary = Omit<AveragedFrame, 'evaluations' | 'maxEvaluations' | 'final' | 'convergedRuns'>;
 
 /** @param expected sum over the runs of what their sums should equal */
 function summarise({ runs, mean, squares }: Sums, statistic: Statistic, expected: number | null): Summary {

@@ -88,8 +88,11 @@ export interface MapSummary {
   expectedSum: number | null;
   /** Numbers that the method found on its way, by name. */
   findings: Readonly<Record<string, number>>;
-  /** Of a mean over several runs (baselines, noise, references): how far a run's map is from it, as a share of its norm. */
-  spread: { runs: number; share: number | null } | null;
+  /**
+   * Of a mean over several runs (baselines, noise, references): how far a run's map is from it, as a share of its norm, and how many runs
+   * converged (null: they have no criterion for it, or the result is of an earlier version).
+   */
+  spread: { runs: number; share: number | null; converged: number | null } | null;
   /** The most gradients that the method would have evaluated. */
   maxEvaluations: number;
 }

@@ -96,32 +96,50 @@ function otherModality(_: Facts, { modality }: Evidence): Raised | null {
   };
 }
 
-function notConverged({ converged, evaluations, method, parameters, ...facts }: Facts): Raised | null {
+function notConverged({
+  converged,
+  evaluations,
+  method,
+  parameters,
+  spread,
+  ...facts
+}: Facts): Raised | null {
   if (converged !== false) return null;
   const criterion = criterionOf({ id: method, parameters });
   const failed = facts.gapRelative !== null && facts.gapRelative > thresholds.failedGap;
+  const gap = `${number(facts.gap)} (bound ${number(facts.gapBound)})`;
+  const change = `${percent(facts.mapChange)} (bound ${percent(criterion?.mapTolerance ?? null)})`;
   return {
     id: 'not-converged',
     severity: failed ? 'alert' : 'warning',
     text:
-      `Not converged after ${evaluations} evaluations: the completeness gap is ${number(facts.gap)} ` +
-      `(bound ${number(facts.gapBound)}), and the last refinement changed the map by ${percent(facts.mapChange)} ` +
-      `(bound ${percent(criterion?.mapTolerance ?? null)}).`,
+      spread?.converged == null
+        ? `Not converged after ${evaluations} evaluations: the completeness gap is ${gap}, ` +
+          `and the last refinement changed the map by ${change}.`
+        : `${spread.runs - spread.converged} of ${spread.runs} runs did not converge; after ${evaluations} evaluations in all ` +
+          `the completeness gap of their mean, in which those of single runs can cancel, is ${gap}, ` +
+          `and the last refinement changed a run's map by up to ${change}.`,
   };
 }
 
 /** Of a method that promises a sum and has no criterion of its own to reach it. */
 function sumMissed({ converged, method, parameters, sum, expectedSum, gap, scalar }: Facts): Raised | null {
   if (converged !== null || expectedSum === null || gap === null) return null;
-  const missed = Math.abs(gap) / Math.max(Math.abs(expectedSum), differenceFloor(scalar));
-  if (missed <= thresholds.failedGap) return null;
+  const change = Math.abs(expectedSum);
+  const floor = differenceFloor(scalar);
+  const missed = Math.abs(gap);
+  if (missed <= thresholds.failedGap * Math.max(change, floor)) return null;
+  const left =
+    change < floor
+      ? `it misses that by ${number(missed)}, and a change below ${floor} allows ${number(thresholds.failedGap * floor)}`
+      : `it leaves ${percent(missed / change)} of the change unexplained, or explains what did not change`;
   const nearer = nearerBy({ id: method, parameters });
   return {
     id: 'sum-missed',
     severity: 'warning',
     text:
-      `The map sums to ${number(sum)} instead of ${number(expectedSum)} (${methods[method].sum}): it leaves ${percent(missed)} ` +
-      `of the change unexplained, or explains what did not change${nearer === null ? '' : `; ${nearer} may bring it nearer`}.`,
+      `The map sums to ${number(sum)} instead of ${number(expectedSum)} (${methods[method].sum}): ${left}` +
+      `${nearer === null ? '' : `; ${nearer} may bring it nearer`}.`,
   };
 }
 

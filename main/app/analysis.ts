@@ -630,7 +630,7 @@ function summaryOf({ sum, expectedSum, findings, spread, maxEvaluations }: MapSu
     sum,
     expectedSum,
     findings,
-    spread: spread === null ? null : { runs: spread.runs, share: spread.share },
+    spread: spread === null ? null : { runs: spread.runs, share: spread.share, converged: spread.converged },
     maxEvaluations,
   };
 }

@@ -26,7 +26,8 @@ export const attributionEntries = {
   sum: v.number(),
   expectedSum: maybe,
   findings: numbers,
-  spread: v.nullable(v.object({ runs: v.number(), share: maybe })),
+  // Results of earlier versions do not say how many converged.
+  spread: v.nullable(v.object({ runs: v.number(), share: maybe, converged: v.optional(maybe, null) })),
   maxEvaluations: v.number(),
   baselineFindings: v.array(numbers),
   baselineEvaluations: v.number(),

@@ -102,7 +102,7 @@ export async function* attribute(
       converged: null,
       nodes: null,
       ...integral,
-      secondsLeft: integral?.secondsLeft ?? left(frame),
+      secondsLeft: integral === undefined ? left(frame) : integral.secondsLeft,
       seconds: (performance.now() - start) / 1000,
       notes,
       batch: batchSize,
@@ -114,7 +114,7 @@ export async function* attribute(
   }
 }
 
-/** Seconds that the evaluations still to come take, at the pace since the first frame. */
+/** Of a method that makes all of its evaluations: the seconds that those still to come take, at the pace since the first frame. */
 function timeLeft(): (frame: AttributionFrame) => number | null {
   let first: { at: number; evaluations: number } | null = null;
   return ({ evaluations, maxEvaluations, final }) => {
@@ -129,5 +129,6 @@ function timeLeft(): (frame: AttributionFrame) => number | null {
 
 function spreadOf(frame: AttributionFrame | AveragedFrame): EngineAttribution['spread'] {
   if (!('deviation' in frame) || frame.runs < 2) return null;
-  return { runs: frame.runs, share: frame.spread, deviation: frame.final ? frame.deviation : null };
+  const { runs, spread, convergedRuns, final, deviation } = frame;
+  return { runs, share: spread, converged: convergedRuns, deviation: final ? deviation : null };
 }

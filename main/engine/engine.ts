@@ -88,6 +88,8 @@ export interface EngineAttribution extends Required<Omit<AttributionFrame, 'inte
     runs: number;
     /** Root mean square distance of a run's map from the mean, as a share of the mean's norm; null where that is 0. */
     share: number | null;
+    /** How many runs have converged; null where they have no criterion for it. */
+    converged: number | null;
     /** [elements] standard deviation over the runs; with the final map. */
     deviation: Float32Array | null;
   } | null;

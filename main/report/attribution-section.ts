@@ -151,7 +151,10 @@ function sumFacts({ result, map }: ReportData): Fact[] {
       ? { label: 'Converged', value: 'yes: both criteria hold', strong: true }
       : {
           label: 'Converged',
-          value: 'NOT CONVERGED: a criterion does not hold',
+          value:
+            result.spread?.converged == null
+              ? 'NOT CONVERGED: a criterion does not hold'
+              : `NOT CONVERGED: ${result.spread.converged} of ${result.spread.runs} maps did`,
           strong: true,
           color: color.red,
         },

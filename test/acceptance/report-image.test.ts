@@ -285,6 +285,9 @@ describe.skipIf(!poppler)('what must be said loudly', () => {
     expect(firstPage).not.toContain('Map converged');
     expect(firstPage).toContain(`ALERT ${flag.text}`);
     expect(textOf(bytes)).toContain('not given: f(x) \u2212 f(b) is near zero');
+    const several = explanation({ ...result, spread: { runs: 10, share: 0.234, converged: 7 } });
+    const ofSeveral = await writeReport(reportData({ result: several }));
+    expect(textOf(ofSeveral.bytes)).toContain('NOT CONVERGED: 7 of 10 maps did');
   });
 
   it('is what was not computed, and what is not known', async () => {
@@ -387,7 +390,7 @@ describe.skipIf(!poppler)('by other methods', () => {
       evaluations: 510,
       maxEvaluations: 510,
       gap: 0.005,
-      spread: { runs: 10, share: 0.234 },
+      spread: { runs: 10, share: 0.234, converged: null },
     });
     for (const said of [
       'Guided IG: report',

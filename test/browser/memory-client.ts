@@ -312,7 +312,7 @@ function stateOf({ method, baseline }: Asked, nodes: number, converged: boolean)
     sum: 2.02,
     expectedSum: promisesNothing ? null : 2,
     findings: {},
-    spread: several ? { runs: 10, share: 0.23 } : null,
+    spread: several ? { runs: 10, share: 0.23, converged: null } : null,
   };
   // Integrated Gradients stop by themselves; the others do what their parameters set.
   if (method.id === 'integrated-gradients') {

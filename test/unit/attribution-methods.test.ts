@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { lastFrame, type ScoringModel } from '../../core/attribution/inquiry.ts';
 import {
@@ -17,6 +17,7 @@ import { allMethods, pictureTask, quick, side, smoothModel } from '../support/at
 
 const run = { batchSize: 4 };
 const elements = side * side;
+afterEach(() => vi.restoreAllMocks());
 
 describe('the table', () => {
   test('holds every method, each saying what it is for and what its sum should be', () => {
@@ -282,6 +283,33 @@ describe('several baselines', () => {
     // Each stops at five; together they might have taken twice nine.
     expect(frame).toMatchObject({ final: true, evaluations: 10, maxEvaluations: 18 });
     expect((await from(0.1, 0.3)).integral?.gapRelative).toBeNull();
+  });
+
+  test('say how many of them have converged, and how long they still take once one is done', async () => {
+    const model = smoothModel();
+    const task = pictureTask(model);
+    const baselines = [0, 0.1, -0.1].map((value) => new Float32Array(elements).fill(value));
+    vi.spyOn(performance, 'now').mockImplementation(() => 1000 * model.points.length);
+    const framesOf = (parameters: object) =>
+      Array.fromAsync(explainOverBaselines('integrated-gradients', task, parameters, baselines, run));
+
+    const frames = await framesOf({ maxEvaluations: 5, gapTolerance: 1e9, mapTolerance: 1e9 });
+    const state = frames.map(({ evaluations, convergedRuns, integral }) => ({
+      evaluations,
+      convergedRuns,
+      converged: integral?.converged,
+      secondsLeft: integral?.secondsLeft,
+    }));
+    const before = state.filter(({ evaluations }) => evaluations < 5);
+    expect(before.length).toBeGreaterThan(1);
+    for (const each of before)
+      expect(each).toMatchObject({ convergedRuns: 0, converged: false, secondsLeft: null });
+    for (const each of state.slice(before.length)) expect(each.secondsLeft).toBe(15 - each.evaluations);
+    expect(state).toContainEqual({ evaluations: 10, convergedRuns: 2, converged: false, secondsLeft: 5 });
+    expect(state.at(-1)).toEqual({ evaluations: 15, convergedRuns: 3, converged: true, secondsLeft: 0 });
+
+    const hopeless = await framesOf({ maxEvaluations: 5, gapTolerance: 0, mapTolerance: 0 });
+    expect(hopeless.at(-1)).toMatchObject({ convergedRuns: 0, integral: { converged: false } });
   });
 });
 

@@ -181,10 +181,24 @@ test('a method that needs no baseline gets none', async () => {
 test('convergence is that of all runs, around whatever method', async () => {
   const inner = { method: 'integrated-gradients', parameters: { maxEvaluations: 65 } };
   const method = { id: 'smoothgrad' as const, parameters: { samples: 3, deviation: 0.05, around: inner } };
-  expect(await fromEngine({ ...base, method })).toMatchObject({ converged: true, spread: { runs: 3 } });
+  expect(await fromEngine({ ...base, method })).toMatchObject({
+    converged: true,
+    spread: { runs: 3, converged: 3 },
+  });
   const hopeless = { ...inner, parameters: { maxEvaluations: 5, gapTolerance: 0, mapTolerance: 0 } };
   const around = { ...method, parameters: { ...method.parameters, around: hopeless } };
-  expect(await fromEngine({ ...base, method: around })).toMatchObject({ converged: false });
+  expect(await fromEngine({ ...base, method: around })).toMatchObject({
+    converged: false,
+    spread: { converged: 0 },
+  });
+});
+
+test('an integral that stops by itself says nothing of the time left before two levels are compared', async () => {
+  const method = { id: 'integrated-gradients', parameters: {} } as const;
+  const frames = await Array.fromAsync(mapsOf(engine.attribute({ ...base, method })));
+  const first = frames.filter(({ mapChange }) => mapChange === null);
+  expect(first.length).toBeGreaterThan(1);
+  expect(first.every(({ secondsLeft }) => secondsLeft === null)).toBe(true);
 });
 
 describe('what is missing or does not fit is named', () => {

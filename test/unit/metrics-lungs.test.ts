@@ -175,6 +175,18 @@ describe('a flag is raised', () => {
     expect(raised(sound, { converged: false, gapRelative: 0.2 })[0]?.severity).toBe('alert');
   });
 
+  test('where runs did not converge, however near their mean comes: with how many of them', () => {
+    const [flag] = raised(sound, {
+      converged: false,
+      gap: 2e-8,
+      mapChange: 0.01,
+      spread: { runs: 3, share: 0.2, converged: 1 },
+    });
+    expect(flag?.text).toMatch(
+      /^2 of 3 runs did not converge; .* gap of their mean, .* is 2\.00e-8 .* up to 1\.0 %/,
+    );
+  });
+
   test('where a method without a criterion misses its sum, and not where it has none to miss', () => {
     const other = { method: 'guided-ig', converged: null, fx: null, fb: null, gapRelative: null } as const;
     const [flag] = raised(sound, { ...other, sum: 1.6, gap: -0.4 });
@@ -193,6 +205,10 @@ describe('a flag is raised', () => {
     const small = { ...other, expectedSum: 0.1, sum: 0.15, gap: 0.05 };
     expect(raised(sound, small)).toEqual([]);
     expect(ids(sound, { ...small, scalar: 'probability' })).toEqual(['sum-missed']);
+    // A share of so small a change would say nothing.
+    expect(raised(sound, { ...other, expectedSum: 0.2, sum: 0.5, gap: 0.3 })[0]?.text).toMatch(
+      /instead of 0\.200 .*: it misses that by 0\.300, and a change below 1 allows 0\.100; a path nearer/,
+    );
     expect(raised(sound, { ...other, method: 'gradient', expectedSum: null, gap: null })).toEqual([]);
   });
 
