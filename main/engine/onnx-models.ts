@@ -10,6 +10,7 @@ import { inBatches } from './between-batches.ts';
 import type { AttributionJob, EngineModel, RandomisedLayers } from './engine.ts';
 import { entropyModel } from './entropy.ts';
 import { differentiableModel } from './gradient-model.ts';
+import { refuseMixedImages } from './mixed-images.ts';
 import { readCheckedModel } from './model-file.ts';
 import { type GraphDescription, openPrepared, prepareGraph } from './prepared-graphs.ts';
 import { randomisedLayers } from './randomised.ts';
@@ -138,12 +139,20 @@ async function openGradients(
   const { graph, batch, keepBatch } = prepared;
   // Baselines are looked for a point at a time.
   const alone = graph.path === null;
-  if (folder === null || alone || randomised !== undefined || batch !== null) {
+  if (alone || randomised !== undefined || batch !== null) {
     return { session, graph, batchSize: batch ?? usualBatch(graph) };
   }
-  const measured = await measureBatch(differentiableModel(session, graph, target), graph, x);
-  await keepBatch(measured);
-  return { session, graph, batchSize: measured };
+  try {
+    const differentiable = differentiableModel(session, graph, target);
+    await refuseMixedImages(differentiable);
+    if (folder === null) return { session, graph, batchSize: usualBatch(graph) };
+    const measured = await measureBatch(differentiable, graph, x);
+    await keepBatch(measured);
+    return { session, graph, batchSize: measured };
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
 }
 
 /** @throws PathlightError `bad-request` */

@@ -221,6 +221,7 @@ test.each([
     /depends on the images beside it in the batch: the same image scored \S+ alone and \S+ beside another/,
   ) as string;
   expect(await engine.check(model)).toMatchObject({ explainable: false, reasons: [refusal] });
+  await expect(both(model)).rejects.toMatchObject({ kind: 'unsupported', message: refusal });
 });
 
 test('a double model is fed float32', async () => {
