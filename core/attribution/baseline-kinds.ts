@@ -72,6 +72,8 @@ type Making = Iterable<BaselineEvent> | BaselineStream;
 
 export interface BaselineKind {
   readonly name: string;
+  /** What an image is compared with, within a sentence. */
+  readonly phrase: string;
   /** The heading under which it is listed. */
   readonly family: string;
   /** One sentence: what it stands for, and what to mind. */
@@ -218,24 +220,28 @@ export function stepLength(input: BaselineInput, share: number): number {
 export const baselineKinds = {
   black: kind({
     name: 'Black',
+    phrase: 'the black baseline',
     family: 'One level',
     meaning: "The display's black: nothing there; what is dark in the image cannot count.",
     ...level('black'),
   }),
   white: kind({
     name: 'White',
+    phrase: 'the white baseline',
     family: 'One level',
     meaning: "The display's white: what is bright in the image cannot count.",
     ...level('white'),
   }),
   grey: kind({
     name: 'Grey',
+    phrase: 'the grey baseline',
     family: 'One level',
     meaning: "The display's middle grey: dark and bright both count.",
     ...level('grey'),
   }),
   'dataset-mean': kind({
     name: 'Mean of the training data',
+    phrase: 'the mean of the training data',
     family: 'One level',
     meaning:
       'The mean that the card normalises by, zero to the model: what other tools call the zero baseline; as good as the card.',
@@ -244,6 +250,7 @@ export const baselineKinds = {
   }),
   blurred: kind({
     name: 'Blurred',
+    phrase: 'the blurred baseline',
     family: 'From the image',
     meaning: 'The image without its detail: asks for fine structure, not for brightness.',
     parameters: v.strictObject({
@@ -258,6 +265,7 @@ export const baselineKinds = {
   }),
   uniform: kind({
     name: 'Uniform noise',
+    phrase: 'uniform noise',
     family: 'Noise',
     meaning:
       "Noise over the display's whole range: no structure, but also no image that the model has learnt from.",
@@ -270,6 +278,7 @@ export const baselineKinds = {
   }),
   gaussian: kind({
     name: 'Gaussian noise',
+    phrase: 'the image under Gaussian noise',
     family: 'Noise',
     meaning: 'The image under noise, clipped to the range: asks for what noise drowns first.',
     several: true,
@@ -296,6 +305,7 @@ export const baselineKinds = {
   }),
   'maximum-distance': kind({
     name: 'Maximum distance',
+    phrase: 'the baseline of maximum distance',
     family: 'From the image',
     meaning:
       'Of every pixel the farther end of the range: no pixel can be overlooked for being like the baseline.',
@@ -310,6 +320,7 @@ export const baselineKinds = {
   }),
   'maximum-entropy': kind({
     name: 'Maximum entropy',
+    phrase: 'the baseline of maximum entropy',
     family: 'From the model',
     meaning:
       'A picture near the image of which the model says as little as it can; look at the entropy that was reached.',
@@ -325,6 +336,7 @@ export const baselineKinds = {
   }),
   counterfactual: kind({
     name: 'Counterfactual',
+    phrase: 'the counterfactual baseline',
     family: 'From the model',
     meaning:
       "The image moved towards the model's representation of a reference of another kind (GradCF of IG2): what would have to change.",
@@ -335,6 +347,7 @@ export const baselineKinds = {
   }),
   'cohort-mean': kind({
     name: 'Mean of a cohort',
+    phrase: 'the mean of a cohort',
     family: 'Other images',
     meaning: 'The mean image of a folder: what sets this image apart from the usual one.',
     needs: ['references'],
@@ -349,6 +362,7 @@ export const baselineKinds = {
   }),
   'cohort-sample': kind({
     name: 'Sample of a cohort',
+    phrase: 'a sample of a cohort',
     family: 'Other images',
     meaning: 'Images of a folder, averaged over: what sets this image apart from each of them.',
     several: true,
@@ -367,6 +381,7 @@ export const baselineKinds = {
   }),
   image: kind({
     name: 'An image of your own',
+    phrase: 'an image of your own',
     family: 'Other images',
     meaning: 'Another image, an earlier one of the same patient for example: what has changed.',
     needs: ['image'],

@@ -77,7 +77,7 @@ const search = { step: 0.1, decay: 0.9, failures: 3, tries: 20 } as const;
  * 1 + 2 * 20 of them.
  * @param unit what deviations are stated in: the search's first step is a tenth of it
  * @param roughness of a map, lower is better
- * @yields the best map so far; the last frame has the deviation chosen in `findings`
+ * @yields the best map so far; the last frame has the deviation chosen, in that unit, in `findings`
  * @throws PathlightError as `smoothTaylor` does
  */
 export async function* adaptiveSmoothTaylor(
@@ -128,8 +128,10 @@ export async function* adaptiveSmoothTaylor(
       step *= search.decay;
     }
   }
-  const { frame, ...findings } = best;
+  const { frame, deviation, roughness: reached } = best;
   if (frame === null) throw new PathlightError('internal', 'No noise gave a map.');
+  // An image of one value has no range to state it in.
+  const findings = { ...(unit === 0 ? {} : { deviation: deviation / unit }), roughness: reached };
   yield { ...frame, evaluations: inquiry.evaluations, maxEvaluations, final: true, findings };
 }
 

@@ -30,10 +30,16 @@ export function settingsText(stated: readonly Stated[]): string {
   return stated.map(({ title, value }) => `${title} ${value}`).join(' \u00b7 ');
 }
 
-/** "black", within a sentence. */
+/** For the middle of a sentence; an abbreviation keeps its capitals, and so does Gauss. */
+export function lowerFirst(name: string): string {
+  return /^\p{Lu}\p{Ll}+(?!\p{L})/u.test(name) && !name.startsWith('Gauss')
+    ? name.charAt(0).toLowerCase() + name.slice(1)
+    : name;
+}
+
+/** "black", after a colon. */
 export function baselineName(id: BaselineId): string {
-  const { name } = baselineKindOf(id);
-  return `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
+  return lowerFirst(baselineKindOf(id).name);
 }
 
 /** "Guided IG, baseline: black": what a map is of. */
@@ -50,7 +56,7 @@ export function sumPromise(id: MethodId): string {
 /** What its map does not show, and what none does. */
 export function limitsText(method: MethodId, baseline: BaselineId | null): string {
   if (method === 'integrated-gradients' && baseline !== null) {
-    return `Integrated Gradients show what changed the score relative to the ${baselineName(baseline)} baseline; they do not localise disease.`;
+    return `Integrated Gradients show what changed the score relative to ${baselineKindOf(baseline).phrase}; they do not localise disease.`;
   }
   return `${methodOf(method).limits} It does not localise disease.`;
 }
@@ -80,7 +86,7 @@ export function drawnOf({
 
 /** What was found on the way, in words for what is known, by its name for the rest. */
 export function findingTexts(findings: Readonly<Record<string, number>>): string[] {
-  const { entropy, greatestEntropy, ...others } = findings;
+  const { entropy, greatestEntropy, deviation, ...others } = findings;
   const share =
     entropy === undefined || greatestEntropy === undefined ? [] : [(100 * entropy) / greatestEntropy];
   return [
@@ -88,6 +94,7 @@ export function findingTexts(findings: Readonly<Record<string, number>>): string
       (percent) =>
         `entropy reached ${(entropy ?? 0).toFixed(4)} of at most ${(greatestEntropy ?? 0).toFixed(4)} (${percent.toFixed(1)}\u00a0%)`,
     ),
+    ...(deviation === undefined ? [] : [`noise of ${Number(deviation.toPrecision(4))} of the range`]),
     ...Object.entries(others).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`),
   ];
 }

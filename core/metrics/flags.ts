@@ -2,6 +2,7 @@
 import { criterionOf, nearerBy } from '../attribution/choices.ts';
 import { differenceFloor } from '../attribution/convergence.ts';
 import { methods } from '../attribution/methods.ts';
+import { baselineKindOf } from '../attribution/stated.ts';
 import type { ExplanationResult, Flag } from '../contract/result.ts';
 import { borderShare } from './border-share.ts';
 import { evidencePeak } from './evidence-peak.ts';
@@ -149,8 +150,8 @@ function smallDifference({ fx, fb, baseline, scalar }: Facts): Raised | null {
     id: 'small-difference',
     severity: 'info',
     text:
-      `The ${baseline ?? 'chosen'} baseline scores close to the image (${scalar} ${number(fb)} against ${number(fx)}, less than ` +
-      `${differenceFloor(scalar)} apart): contributions largely cancel, so read the map beside those of other baselines.`,
+      `${baseline === null ? 'The baseline' : upperFirst(baselineKindOf(baseline).phrase)} scores close to the image ` +
+      `(${scalar} ${number(fb)} against ${number(fx)}, less than ${differenceFloor(scalar)} apart): contributions largely cancel, so read the map beside those of other baselines.`,
   };
 }
 
@@ -223,6 +224,10 @@ function distanceTo(mask: Uint8Array, width: number, from: { row: number; column
     nearest = Math.min(nearest, Math.hypot(Math.floor(i / width) - from.row, (i % width) - from.column));
   });
   return nearest;
+}
+
+function upperFirst(phrase: string): string {
+  return phrase.charAt(0).toUpperCase() + phrase.slice(1);
 }
 
 function percent(value: number | null): string {

@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import * as v from 'valibot';
-import { type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
+import { type BaselineId, type BaselineKind, baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { fieldsOf, limitsOf, type Field } from '../../core/attribution/fields.ts';
 import { completeMethod, mapScale, needsOf } from '../../core/attribution/choices.ts';
-import { settingsText, statedBaseline, statedMethod } from '../../core/attribution/stated.ts';
+import {
+  baselineName,
+  findingTexts,
+  limitsText,
+  settingsText,
+  statedBaseline,
+  statedMethod,
+} from '../../core/attribution/stated.ts';
 import { type Method, type MethodId, methods } from '../../core/attribution/methods.ts';
 
 const everything = [
@@ -78,6 +85,19 @@ test('parameters are told with their defaults, and those of a method beneath', (
   expect(settingsText(statedBaseline({ id: 'uniform', parameters: { seed: -7 } }))).toBe(
     'Seed −7 · Count 10',
   );
+});
+
+test('baselines and what was found are told within sentences', () => {
+  const limits = (id: BaselineId) => limitsText('integrated-gradients', id);
+  expect(limits('image')).toContain('relative to an image of your own;');
+  expect(limits('cohort-mean')).toContain('relative to the mean of a cohort;');
+  expect(limits('blurred')).toContain('relative to the blurred baseline;');
+  expect(baselineName('gaussian')).toBe('Gaussian noise');
+  expect(baselineName('cohort-mean')).toBe('mean of a cohort');
+  expect(findingTexts({ deviation: 0.125, roughness: 2 })).toEqual([
+    'noise of 0.125 of the range',
+    'roughness 2',
+  ]);
 });
 
 const asked = (id: MethodId, parameters = {}) => completeMethod({ id, parameters }, 'logit');

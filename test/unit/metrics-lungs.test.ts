@@ -216,6 +216,8 @@ describe('a flag is raised', () => {
     const [flag] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null });
     expect(flag).toMatchObject({ id: 'small-difference', severity: 'info' });
     expect(flag?.text).toContain('logit 1.38 against 1.46, less than 1 apart');
+    const [ofCohort] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null, baseline: 'cohort-mean' });
+    expect(ofCohort?.text).toMatch(/^The mean of a cohort scores close to the image/);
   });
 
   test('where a probability was explained because the model gives no logit', () => {

@@ -1,3 +1,4 @@
+import { lowerFirst } from '../../core/attribution/stated.ts';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -18,7 +19,6 @@ import { methodAgreementRows } from '../../main/study/figures/method-agreement.t
 import { atMostSteps, overBaselines } from '../../main/study/figures/over-baselines.ts';
 import { overSteps } from '../../main/study/figures/over-steps.ts';
 import type { StudyReport } from '../../main/study/figures/report.ts';
-import { lowerFirst } from '../../main/study/figures/names.ts';
 import { medianOf, stepsNeeded } from '../../main/study/figures/steps-needed.ts';
 import { figuresOf, writeStudyFigures } from '../../main/study/figures/write.ts';
 import { hasPoppler, textOf } from '../support/poppler.ts';

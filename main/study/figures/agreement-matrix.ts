@@ -1,4 +1,5 @@
 /** How alike are the maps? A matrix of rank correlation and one of the overlap of the strongest 5 %, beside what random maps get. */
+import { baselineName } from '../../../core/attribution/stated.ts';
 import { Sketch } from '../../report/drawing.ts';
 import { fixed, significant } from '../../report/numbers.ts';
 import { color, size } from '../../report/theme.ts';
@@ -7,7 +8,7 @@ import { grouped } from '../grouped.ts';
 import type { AgreementRow } from '../row.ts';
 import { hasInterval } from './finding.ts';
 import type { MethodAgreementRow } from './method-agreement.ts';
-import { baselineName, distinct, lowerFirst, methodName, slug, spanOf } from './names.ts';
+import { baselineTitle, distinct, methodName, slug, spanOf } from './names.ts';
 import { sheet, sheetWidth, type StudyFigure } from './sheet.ts';
 
 type Measure = AgreementRow['measure'];
@@ -43,8 +44,8 @@ export function* baselineAgreement(
       true,
       alike.map(({ baselines: [one, other], ...row }) => ({
         ...row,
-        one: baselineName(one),
-        other: baselineName(other),
+        one: baselineTitle(one),
+        other: baselineTitle(other),
       })),
       typesetter,
     );
@@ -66,7 +67,7 @@ export function* methodAgreement(
     const { model, baseline } = first;
     yield figureOf(
       slug('agreement', 'methods', model, baseline),
-      `How alike are the maps of different methods? ${baseline === null ? '' : `Baseline: ${lowerFirst(baselineName(baseline))}; `}${model}, all images`,
+      `How alike are the maps of different methods? ${baseline === null ? '' : `Baseline: ${baselineName(baseline)}; `}${model}, all images`,
       'methods',
       baseline === usual,
       alike.map(({ methods: [one, other], ...row }) => ({

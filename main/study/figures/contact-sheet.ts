@@ -3,6 +3,7 @@ import { colorAt, divergingColors } from '../../../core/imaging/colormap.ts';
 import type { OverlayStyle } from '../../../core/imaging/blend.ts';
 import { completeMethod, mapScale, type MapScale } from '../../../core/attribution/choices.ts';
 import { methods } from '../../../core/attribution/methods.ts';
+import { baselineName, lowerFirst } from '../../../core/attribution/stated.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
 import type { Value } from '../../../core/metrics/subject.ts';
 import { contour, type Segment } from '../../report/contour.ts';
@@ -12,17 +13,7 @@ import { greyPng, overlayPng, printedStyle } from '../../report/pictures.ts';
 import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import type { StudyImage, StudyMap } from '../row.ts';
-import {
-  baselineName,
-  chunks,
-  distinct,
-  groupName,
-  listed,
-  lowerFirst,
-  methodName,
-  metricOf,
-  slug,
-} from './names.ts';
+import { baselineTitle, chunks, distinct, groupName, listed, methodName, metricOf, slug } from './names.ts';
 import { short } from './finding.ts';
 import type { StudyPicture, StudyReport } from './report.ts';
 import { roomForBody, sheet, type SheetWords, sheetWidth, type StudyFigure } from './sheet.ts';
@@ -131,7 +122,7 @@ function columnsOf(maps: readonly StudyMap[]): Columns[] {
   if (beside.length > 1 || ids.length === 1) {
     sheets.push({
       of: 'methods',
-      held: usual === null ? '' : `baseline ${lowerFirst(baselineName(usual))}`,
+      held: usual === null ? '' : `baseline ${baselineName(usual)}`,
       columns: beside.map((choice) => ({ label: columnLabel(choice), pick: same(choice) })),
     });
   }
@@ -142,7 +133,10 @@ function columnsOf(maps: readonly StudyMap[]): Columns[] {
     sheets.push({
       of: 'baselines',
       held: methodName(widest),
-      columns: fromOf(widest).map((choice) => ({ label: baselineName(choice.baseline), pick: same(choice) })),
+      columns: fromOf(widest).map((choice) => ({
+        label: baselineTitle(choice.baseline),
+        pick: same(choice),
+      })),
     });
   }
   return sheets;

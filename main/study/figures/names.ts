@@ -7,7 +7,7 @@ export function methodName(method: MethodId): string {
   return methods[method].name.replace('Integrated Gradients', 'IG');
 }
 
-export function baselineName(baseline: BaselineId | null): string {
+export function baselineTitle(baseline: BaselineId | null): string {
   return baseline === null ? 'No baseline' : baselineKinds[baseline].name;
 }
 
@@ -71,11 +71,4 @@ export function listed(names: readonly string[], all: number): string {
   return names.length > 3
     ? `${names.length} of ${all}`
     : new Intl.ListFormat('en-GB', { type: 'conjunction' }).format(names);
-}
-
-/** For the middle of a sentence; an abbreviation keeps its capitals, and so does Gauss. */
-export function lowerFirst(name: string): string {
-  return /^\p{Lu}\p{Ll}+(?!\p{L})/u.test(name) && !name.startsWith('Gauss')
-    ? name.charAt(0).toLowerCase() + name.slice(1)
-    : name;
 }

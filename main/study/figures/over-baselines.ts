@@ -1,6 +1,7 @@
 /** Does a metric depend on the baseline? Dots and intervals: one row a baseline, one dot a method, the nulls as grey ticks. */
 import type { BaselineId } from '../../../core/attribution/baseline-kinds.ts';
 import type { MethodId } from '../../../core/attribution/methods.ts';
+import { lowerFirst } from '../../../core/attribution/stated.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
 import { Sketch } from '../../report/drawing.ts';
 import { color, size } from '../../report/theme.ts';
@@ -24,11 +25,10 @@ import {
 import { legendHeight, putLegend } from './legend.ts';
 import { colorOf, nullLines, putShape } from './looks.ts';
 import {
-  baselineName,
+  baselineTitle,
   chunks,
   distinct,
   groupName,
-  lowerFirst,
   methodName,
   metricOf,
   metricTitle,
@@ -122,7 +122,7 @@ function figureOf(
   const legend = legendHeight(scratch, methods, 'dots');
   const labelWidth = Math.min(
     110,
-    Math.max(...baselines.map((baseline) => scratch.measure(baselineName(baseline), labelStyle).width)) + 8,
+    Math.max(...baselines.map((baseline) => scratch.measure(baselineTitle(baseline), labelStyle).width)) + 8,
   );
   const gap = 18;
   const columns = Math.min(panelsPerRow, metrics.length);
@@ -146,7 +146,7 @@ function figureOf(
       baselines.forEach((baseline, i) => {
         const middle = (tops[i] ?? 0) + (heights[i] ?? 0) / 2;
         const at = { x: labelWidth - 4, y: middle, align: 'right', vertical: 'middle' } as const;
-        sketch.text(baselineName(baseline), { ...at, width: labelWidth - 4 }, labelStyle);
+        sketch.text(baselineTitle(baseline), { ...at, width: labelWidth - 4 }, labelStyle);
       });
       ofRow.forEach((metric, column) => {
         const left = labelWidth + 4 + column * (width + gap);
@@ -212,7 +212,7 @@ function findingOf(rows: readonly StatisticsRow[]): string {
   const name = metricOf(first.metric).name;
   const called = (row: StatisticsRow): string =>
     distinct(rows.map(({ baseline }) => baseline)).length > 1
-      ? `${methodName(row.method)}, ${lowerFirst(baselineName(row.baseline))}`
+      ? `${methodName(row.method)}, ${lowerFirst(baselineTitle(row.baseline))}`
       : methodName(row.method);
   if (rows.length === 1) return `${name}: ${intervalWords(first)}.`;
   if (alike(lowest, highest)) return `${name}: ${short(highest.mean)} for all.`;

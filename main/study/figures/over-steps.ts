@@ -3,6 +3,7 @@ import { scaleLog } from 'd3-scale';
 import { area, line } from 'd3-shape';
 import type { BaselineId } from '../../../core/attribution/baseline-kinds.ts';
 import type { MethodId } from '../../../core/attribution/methods.ts';
+import { baselineName, lowerFirst } from '../../../core/attribution/stated.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
 import { Sketch } from '../../report/drawing.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
@@ -25,11 +26,9 @@ import {
 import { legendHeight, putLegend } from './legend.ts';
 import { colorOf, lineOf, nullLines, putShape } from './looks.ts';
 import {
-  baselineName,
   chunks,
   distinct,
   groupName,
-  lowerFirst,
   methodName,
   metricOf,
   metricTitle,
@@ -114,7 +113,7 @@ function figureOf(
   const words: SheetWords = {
     inSummary: baseline === (baselines[0] ?? null),
     name: slug('steps', metric, baselines.length > 1 ? baseline : null, ofModel),
-    title: `Does ${lowerFirst(name)} change with the number of steps?${baseline === null ? '' : ` Baseline: ${lowerFirst(baselineName(baseline))}`}`,
+    title: `Does ${lowerFirst(name)} change with the number of steps?${baseline === null ? '' : ` Baseline: ${baselineName(baseline)}`}`,
     says: models.map((model) => findingOf(measured, model, models.length > 1 || ofModel !== null)).join(' '),
     caption:
       `${metricTitle(metric)}. Lines: means over the images; bands: 95\u00a0% confidence intervals over images (bootstrap; of hits, Wilson\u2019s)` +

@@ -1,13 +1,14 @@
 /** How many steps are enough? Of each method and baseline the share of the images by the steps they took, and of those that never got there. */
 import { scaleBand } from 'd3-scale';
 import { symbol, symbolCircle } from 'd3-shape';
+import { baselineName } from '../../../core/attribution/stated.ts';
 import { Sketch } from '../../report/drawing.ts';
 import { percent } from '../../report/numbers.ts';
 import { color, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import type { StepsRow } from '../row.ts';
 import { colorOf } from './looks.ts';
-import { baselineName, distinct, listed, lowerFirst, methodName, slug, sumsByConstruction } from './names.ts';
+import { distinct, listed, methodName, slug, sumsByConstruction } from './names.ts';
 import { type Area, putPanelTitle } from './panel.ts';
 import { sheet, sheetWidth, type StudyFigure } from './sheet.ts';
 
@@ -49,9 +50,7 @@ export function* stepsNeeded(
       const alike = ofModel.filter((row) => key(row) === same);
       const [first] = alike;
       const ofBaseline =
-        !several || first === undefined || first.baseline === null
-          ? ''
-          : `, ${lowerFirst(baselineName(first.baseline))}`;
+        !several || first === undefined || first.baseline === null ? '' : `, ${baselineName(first.baseline)}`;
       return { label: first === undefined ? '' : methodName(first.method) + ofBaseline, rows: alike };
     });
     yield figureOf(model, lines, studied, promised, typesetter);

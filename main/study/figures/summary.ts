@@ -1,5 +1,6 @@
 /** The summary of a study on paper: what was asked, what was run, the main table, the figures, and what none of it proves. */
 import { methods } from '../../../core/attribution/methods.ts';
+import { baselineName, lowerFirst } from '../../../core/attribution/stated.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
 import { modelSha256 } from '../../app/model-sha256.ts';
 import {
@@ -27,7 +28,7 @@ import { grouped } from '../grouped.ts';
 import type { StatisticsRow } from '../row.ts';
 import { hasInterval, short } from './finding.ts';
 import type { Gathered } from './gather.ts';
-import { baselineName, distinct, groupName, lowerFirst, methodName, metricOf } from './names.ts';
+import { baselineTitle, distinct, groupName, methodName, metricOf } from './names.ts';
 import { atMostSteps } from './over-baselines.ts';
 import type { StudyReport } from './report.ts';
 import { sheetHeight, type StudyFigure } from './sheet.ts';
@@ -185,7 +186,7 @@ function whatWasRun(report: StudyReport, { images, masks, targets, scalars, step
       label: 'Model',
       value: `${card.name}, version ${card.version} (${card.id}); SHA-256 ${modelSha256(card)}`,
     })),
-    ...(report.cohort === null ? [] : [{ label: 'Cohort', value: cohortText(report.cohort) }]),
+    ...(report.cohort === null ? [] : [{ label: 'Cohort', value: studyCohort(report.cohort) }]),
     {
       label: 'Masks',
       value:
@@ -224,7 +225,7 @@ function whatWasRun(report: StudyReport, { images, masks, targets, scalars, step
 }
 
 /** "12 images to compare with, 1 left out; SHA-256 of their sorted SHA-256 4f0c…": study.json has them all. */
-function cohortText({ images, unreadable, sha256 }: NonNullable<StudyReport['cohort']>): string {
+function studyCohort({ images, unreadable, sha256 }: NonNullable<StudyReport['cohort']>): string {
   const left = unreadable === 0 ? '' : `, ${integer(unreadable)} left out`;
   return `${integer(images.length)} image${images.length === 1 ? '' : 's'} to compare with${left}; SHA-256 of their sorted SHA-256 ${sha256.slice(0, 16)}\u2026 (all in study.json)`;
 }
@@ -299,7 +300,7 @@ function* tableRowsOf(
     if (first === undefined) continue;
     yield [
       { text: methodName(first.method) },
-      { text: first.baseline === null ? '\u2013' : baselineName(first.baseline) },
+      { text: first.baseline === null ? '\u2013' : baselineTitle(first.baseline) },
       { text: first.steps === null ? '\u2013' : String(first.steps) },
       { text: fixed(first.evaluations, Number.isInteger(first.evaluations) ? 0 : 1) },
       {
@@ -332,7 +333,7 @@ function plainIg(rows: readonly StatisticsRow[]): StatisticsRow | undefined {
 }
 
 function stepsText({ steps, baseline }: StatisticsRow): string {
-  const from = baseline === null ? '' : ` from ${lowerFirst(baselineName(baseline))}`;
+  const from = baseline === null ? '' : ` from ${baselineName(baseline)}`;
   return `${from}${steps === null ? '' : ` at ${steps} steps`}`;
 }
 
