@@ -232,13 +232,21 @@ export class Review {
     // A map that is there stays on the screen until the same map has been computed again.
     const done = runs.filter(({ finished }) => finished);
     for (const run of runs) if (!done.includes(run)) run.begin();
-    const endUnfinished = (thrown: unknown, cancelled: boolean): void => {
-      for (const run of runs) {
-        if (run.state === 'running' && this.explaining !== run) run.end(thrown, cancelled);
-      }
-    };
     /** They come one after the other, each with its assessment at the end. */
     let at = 0;
+    const endUnfinished = (thrown: unknown, cancelled: boolean): void => {
+      for (const run of runs) {
+        if (run.state !== 'running' || this.explaining === run) continue;
+        // Those whose turn has not come have not failed.
+        run.end(thrown, cancelled || run !== runs[at]);
+      }
+    };
+    const end = (state: Review['comparison'], report: ErrorReport | null = null): void => {
+      // Of a set that is no longer asked for, the next one is not to say how it ended.
+      if (this.asked !== runs) return;
+      this.comparison = state;
+      this.comparisonError = report;
+    };
     try {
       const request = { ...this.subject, baselines };
       for await (const { header, data = new Float32Array() } of this.#client.stream(
@@ -258,14 +266,13 @@ export class Review {
         }
       }
       if (this.#comparing !== signal) return;
-      this.comparison = signal.aborted ? 'cancelled' : 'done';
+      end(signal.aborted ? 'cancelled' : 'done');
       endUnfinished(ENDED_EARLY, signal.aborted);
     } catch (thrown) {
       if (this.#comparing !== signal) return;
       const report = toErrorReport(thrown);
       const cancelled = signal.aborted || report.kind === 'cancelled';
-      this.comparison = cancelled ? 'cancelled' : 'failed';
-      if (!cancelled) this.comparisonError = report;
+      end(cancelled ? 'cancelled' : 'failed', cancelled ? null : report);
       endUnfinished(thrown, cancelled);
     }
   }

@@ -179,6 +179,38 @@ describe('explaining', () => {
     await expect.element(page.getByText('The comparison was cancelled.')).toBeVisible();
   });
 
+  test('other baselines asked for while some are compared are not called cancelled', async () => {
+    await open();
+    await expect.element(answer()).toMatchTextContent('0.930');
+    client.stepwise = true;
+    await userEvent.keyboard('{Shift>}e{/Shift}');
+    await expect.element(button('Cancel')).toBeVisible();
+    await userEvent.keyboard('{Shift>}f{/Shift}');
+    await page.getByRole('checkbox', { name: 'Black' }).click();
+    await button('Compare these 3').click();
+    await expect.element(button('Compare baselines')).toBeEnabled();
+    await expect.element(page.getByText(/ 3 baselines show how much/)).toBeVisible();
+  });
+
+  test('a comparison that fails at one baseline says so of that one', async () => {
+    client.ending = new PathlightError(
+      'bad-request',
+      'An image of another class is needed.',
+      'Choose others.',
+    );
+    await open();
+    await expect.element(answer()).toMatchTextContent('0.930');
+    await userEvent.keyboard('{Shift>}e{/Shift}');
+    const baselines = page.getByRole('region', { name: 'Baselines' });
+    await expect.element(baselines.getByText('An image of another class is needed.').last()).toBeVisible();
+    await expect
+      .element(baselines.getByRole('button', { name: /^Black baseline/ }))
+      .toMatchTextContent('failed');
+    await expect
+      .element(baselines.getByRole('button', { name: /^White baseline/ }))
+      .not.toMatchTextContent('failed');
+  });
+
   test('what the checks raised is told beside the score, too', async () => {
     await open();
     await button('Explain').click();
@@ -335,6 +367,24 @@ describe('asking by another method', () => {
     await button('Defaults').click();
     await expect.element(tolerance).toHaveValue('513');
     await expect.element(button('Use Integrated Gradients')).toBeEnabled();
+    // Five thousand to some, 5 to others.
+    for (const text of ['5,000', '5.000']) {
+      await userEvent.fill(tolerance, text);
+      await expect.element(button('Use Integrated Gradients')).toBeDisabled();
+    }
+  });
+
+  test('a parameter of a method beneath that does not fit is refused, too, and the sheet goes on', async () => {
+    await open();
+    await userEvent.keyboard('f');
+    await sheet('Methods').getByRole('radio', { name: /^XRAI/ }).click();
+    const tolerance = page.getByRole('textbox', { name: 'Gap tolerance of Integrated Gradients' });
+    await userEvent.fill(tolerance, 'x');
+    await expect.element(sheet('Methods')).toMatchTextContent('A parameter does not fit.');
+    await expect.element(button('Use XRAI')).toBeDisabled();
+    await userEvent.fill(tolerance, '0,02');
+    await button('Use XRAI').click();
+    await expect.element(explanation()).toMatchTextContent('Gap tolerance 0.02');
   });
 
   test('what needs other images asks for a folder; Escape leaves the folders, not the sheet', async () => {
