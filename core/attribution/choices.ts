@@ -76,6 +76,14 @@ export function nearerBy(choice: Choice<MethodId>): string | null {
     .reduce<string | null>((found, { nearer }) => nearer ?? found, null);
 }
 
+/** Whether what it explains are noisy images instead of the image. @param choice a complete one */
+export function explainsNoisyImages(choice: Choice<MethodId>): boolean {
+  return chain(choice).some(({ id }) => {
+    const method: Method = methods[id];
+    return method.noisy === true;
+  });
+}
+
 const Criterion = v.object({
   gapTolerance: v.number(),
   mapTolerance: v.number(),

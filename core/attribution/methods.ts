@@ -84,6 +84,8 @@ export interface Method {
   readonly unit: 'score' | 'slope' | 'beneath' | 'beneath squared';
   /** What a frame before the last holds: an estimate of the whole map, a part of its path, or the map of what it is made from. */
   readonly frames: 'estimate' | 'part of the path' | 'the map beneath';
+  /** The method beneath is given noisy images instead of the image. */
+  readonly noisy?: true;
   /** Besides what a method that it is put around needs. */
   readonly needs: readonly Need[];
   /** What the last map holds a value for: every element of the input, or every pixel. */
@@ -184,7 +186,7 @@ const around = (usual: MethodId) =>
     { method: usual, parameters: {} },
   );
 
-const noisy = v.strictObject({
+const noiseParameters = v.strictObject({
   around: around('gradient'),
   samples: samples(25),
   deviation: v.optional(
@@ -198,7 +200,12 @@ const noisy = v.strictObject({
 async function* overNoise(
   statistic: Statistic,
   task: Task,
-  { around: { method: id, parameters }, samples, deviation, seed: seeded }: v.InferOutput<typeof noisy>,
+  {
+    around: { method: id, parameters },
+    samples,
+    deviation,
+    seed: seeded,
+  }: v.InferOutput<typeof noiseParameters>,
   run: Run,
 ): AttributionStream {
   checkPoint(task.model, 'image', task.x);
@@ -367,7 +374,8 @@ export const methods = {
     limits: 'Less grain is not more truth: the average hides where the maps disagree.',
     unit: 'beneath',
     frames: 'estimate',
-    parameters: noisy,
+    noisy: true,
+    parameters: noiseParameters,
     explain: (task, parameters, run) => overNoise('mean', task, parameters, run),
   }),
   'smoothgrad-squared': method({
@@ -378,7 +386,8 @@ export const methods = {
     limits: 'Does not tell for from against; what is large need not speak for the finding.',
     unit: 'beneath squared',
     frames: 'estimate',
-    parameters: noisy,
+    noisy: true,
+    parameters: noiseParameters,
     explain: (task, parameters, run) => overNoise('mean-square', task, parameters, run),
   }),
   vargrad: method({
@@ -389,7 +398,8 @@ export const methods = {
     limits: 'Shows unsteadiness, not evidence.',
     unit: 'beneath squared',
     frames: 'estimate',
-    parameters: noisy,
+    noisy: true,
+    parameters: noiseParameters,
     explain: (task, parameters, run) => overNoise('variance', task, parameters, run),
   }),
   'expected-gradients': method({

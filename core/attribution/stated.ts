@@ -1,7 +1,7 @@
 /** How a method, a baseline and what came of them are told: the window and the report say the same. */
 import { type BaselineId, type BaselineKind, baselineKinds } from './baseline-kinds.ts';
 import type { CohortUse, ExplanationResult } from '../contract/result.ts';
-import type { Choice } from './choices.ts';
+import { type Choice, explainsNoisyImages } from './choices.ts';
 import { type Stated, stateParameters } from './fields.ts';
 import { type Method, METHOD_IDS, type MethodId, methods } from './methods.ts';
 
@@ -51,6 +51,14 @@ export function mapName(method: MethodId, baseline: BaselineId | null): string {
 /** What a map's sum should equal, with a true minus. */
 export function sumPromise(id: MethodId): string {
   return methodOf(id).sum.replace(' - ', ' \u2212 ');
+}
+
+/** What f(x) and f(b) are of. @param method a complete one. @param baselines how many there were */
+export function endsText(method: Choice<MethodId>, baselines: number): { x: string; b: string } {
+  return {
+    x: explainsNoisyImages(method) ? 'mean of noisy images' : 'of the image',
+    b: baselines > 1 ? `mean of ${baselines} baselines` : 'of the baseline',
+  };
 }
 
 /** What its map does not show, and what none does. */

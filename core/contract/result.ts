@@ -27,7 +27,7 @@ export interface Prediction {
 
 /** How far a map has come. `null` where it is not known yet, and where the method has no such thing. */
 export interface Convergence {
-  /** f(x) and f(baseline), in units of the scalar, of Integrated Gradients that stop by themselves; of several runs the means. */
+  /** f(x) and f(baseline), in units of the scalar, of Integrated Gradients that stop by themselves; of several runs, on noisy images or from several baselines, the means. */
   fx: number | null;
   fb: number | null;
   /** The map's sum less what it should be (for Integrated Gradients f(x) - f(b)), in units of the scalar. */

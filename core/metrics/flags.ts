@@ -1,5 +1,5 @@
 /** What a reader must know about one explanation before reading it: each a check that can fail, none a proof that all is well. */
-import { criterionOf, nearerBy } from '../attribution/choices.ts';
+import { criterionOf, explainsNoisyImages, nearerBy } from '../attribution/choices.ts';
 import { differenceFloor } from '../attribution/convergence.ts';
 import { methods } from '../attribution/methods.ts';
 import { baselineKindOf } from '../attribution/stated.ts';
@@ -144,13 +144,16 @@ function sumMissed({ converged, method, parameters, sum, expectedSum, gap, scala
   };
 }
 
-function smallDifference({ fx, fb, baseline, scalar }: Facts): Raised | null {
+function smallDifference({ fx, fb, baseline, scalar, method, parameters }: Facts): Raised | null {
   if (fx === null || fb === null || Math.abs(fx - fb) >= differenceFloor(scalar)) return null;
+  const image = explainsNoisyImages({ id: method, parameters })
+    ? 'the noisy images, on average'
+    : 'the image';
   return {
     id: 'small-difference',
     severity: 'info',
     text:
-      `${baseline === null ? 'The baseline' : upperFirst(baselineKindOf(baseline).phrase)} scores close to the image ` +
+      `${baseline === null ? 'The baseline' : upperFirst(baselineKindOf(baseline).phrase)} scores close to ${image} ` +
       `(${scalar} ${number(fb)} against ${number(fx)}, less than ${differenceFloor(scalar)} apart): contributions largely cancel, so read the map beside those of other baselines.`,
   };
 }

@@ -3,6 +3,7 @@ import {
   baselineName,
   cohortText,
   drawnOf,
+  endsText,
   findingTexts,
   methodOf,
   sumPromise,
@@ -105,7 +106,7 @@ function attributionFacts(data: ReportData): Fact[] {
 
 /** What the map comes to, and what it should; of an integral that stops by itself, whether it got there. */
 function sumFacts({ result, map }: ReportData): Fact[] {
-  const { fx, fb, converged, expectedSum, gap, method } = result;
+  const { fx, fb, converged, expectedSum, gap, method, parameters, baselineFindings } = result;
   const { gapTolerance, mapTolerance } = criterion(result);
   const sum = map.reduce((total, value) => total + value, 0);
   const scale = scaleOf(result);
@@ -131,9 +132,10 @@ function sumFacts({ result, map }: ReportData): Fact[] {
       : result.gapRelative === null
         ? 'not given: f(x) \u2212 f(b) is near zero'
         : `${percent(result.gapRelative, 2)} of |f(x) \u2212 f(b)|; tolerance ${percent(gapTolerance)}`;
+  const ends = endsText({ id: method, parameters }, baselineFindings.length);
   return [
-    { label: 'f(x), of the image', value: significant(fx) + unit },
-    { label: 'f(b), of the baseline', value: significant(fb) + unit },
+    { label: `f(x), ${ends.x}`, value: significant(fx) + unit },
+    { label: `f(b), ${ends.b}`, value: significant(fb) + unit },
     { label: 'f(x) \u2212 f(b)', value: signed(expectedSum) + unit },
     { label: 'Sum of the map', value: signed(sum) + unit },
     {

@@ -1,5 +1,5 @@
 /** The comparison of two pictures on paper, and its figure as a picture of its own. */
-import { mapName } from '../../core/attribution/stated.ts';
+import { endsText, mapName } from '../../core/attribution/stated.ts';
 import type { Likeness } from '../../core/metrics/map-contrast.ts';
 import type { ContrastRegion, FinishedContrast } from '../app/contrast.ts';
 import { transformInWords, unitOfSums } from '../app/contrast-words.ts';
@@ -255,9 +255,15 @@ function writeMaps(paper: Paper, { contrast }: FinishedContrast): void {
   const { maps, registration } = contrast;
   const side = (of: Side): Fact[] => {
     const { result, densest, lungShares } = contrast[of];
-    const { fx, fb, gap, gapRelative, mapChange, evaluations, lungs } = result;
+    const { fx, fb, gap, gapRelative, mapChange, evaluations, lungs, method, parameters } = result;
+    const ends = endsText({ id: method, parameters }, result.baselineFindings.length);
     return [
-      ...(fx === null ? [] : [{ label: 'f(x), f(b)', value: `${significant(fx)}, ${significant(fb)}` }]),
+      ...(fx === null
+        ? []
+        : [
+            { label: `f(x), ${ends.x}`, value: significant(fx) },
+            { label: `f(b), ${ends.b}`, value: significant(fb) },
+          ]),
       ...(gap === null
         ? []
         : [

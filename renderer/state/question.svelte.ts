@@ -34,10 +34,11 @@ export class Question {
   image = $state.raw<OwnImage | null>(null);
 
   readonly usualMethod = $derived(this.method === usualMethod);
-  readonly #complete = $derived(completeMethod(this.method, 'logit'));
+  /** With every parameter. */
+  readonly completeMethod = $derived(completeMethod(this.method, 'logit'));
   /** When it stops by itself; null where it does the work that its parameters set. */
-  readonly criterion = $derived(criterionOf(this.#complete));
-  readonly needs = $derived([...needsOf(this.#complete)]);
+  readonly criterion = $derived(criterionOf(this.completeMethod));
+  readonly needs = $derived([...needsOf(this.completeMethod)]);
   readonly comparesBaselines = $derived(this.needs.includes('baseline'));
   /** What a map is computed from, one after the other: null where the method takes no baseline. */
   readonly asked = $derived<readonly (Choice<BaselineId> | null)[]>(

@@ -410,6 +410,22 @@ describe.skipIf(!poppler)('by other methods', () => {
     expect(text).not.toMatch(/Map converged|Completeness gap/);
   });
 
+  it('says of scores under noise, and from several baselines, that they are means', async () => {
+    const around = { method: 'xrai', parameters: {} };
+    const text = await textBy({
+      method: 'smoothgrad',
+      parameters: completeMethod({ id: 'smoothgrad', parameters: { around } }, 'logit').parameters,
+      baseline: 'uniform',
+      baselineParameters: { seed: 7, count: 10 },
+      baselineFindings: Array.from({ length: 10 }, () => ({})),
+      fx: 1.1,
+      fb: -0.3,
+    });
+    expect(text).toContain('f(x), mean of noisy images 1.100');
+    expect(text).toContain('f(b), mean of 10 baselines \u22120.3000');
+    expect(text).not.toContain('f(x), of the image');
+  });
+
   it('says of a map without signs that it has none, and promises no sum', async () => {
     const text = await textBy(
       {

@@ -215,9 +215,11 @@ describe('a flag is raised', () => {
   test('where the baseline scores as the image does', () => {
     const [flag] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null });
     expect(flag).toMatchObject({ id: 'small-difference', severity: 'info' });
-    expect(flag?.text).toContain('logit 1.38 against 1.46, less than 1 apart');
+    expect(flag?.text).toContain('close to the image (logit 1.38 against 1.46, less than 1 apart');
     const [ofCohort] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null, baseline: 'cohort-mean' });
     expect(ofCohort?.text).toMatch(/^The mean of a cohort scores close to the image/);
+    const [smoothed] = raised(sound, { fx: 1.46, fb: 1.384, gapRelative: null, method: 'vargrad' });
+    expect(smoothed?.text).toContain('close to the noisy images, on average (logit 1.38');
   });
 
   test('where a probability was explained because the model gives no logit', () => {
