@@ -63,29 +63,15 @@ async function check(
   ).toBeLessThan(tolerance);
 }
 
-/** @returns float64 where ONNX Runtime has what the gradient model needs in it */
-async function widestType(
-  operator: string,
-  form: OperatorCase,
-  options: OperatorModelOptions = {},
-): Promise<FloatType> {
+/**
+ * A graph in float64 that ONNX Runtime does not open fails: the reader must know for which operators to take float32.
+ * @returns float64 where the gradient model computes in it
+ */
+function widestType(operator: string, form: OperatorCase, options: OperatorModelOptions = {}): FloatType {
   if (computedInFloat32.has(operator)) return 'float32';
   const { bytes } = operatorModel(operator, form, 'float64', seededRandom('probe'), options);
-  try {
-    const gradient = differentiate(bytes);
-    // With a note that it is computed in float32.
-    if (gradient.notes.length > 0) return 'float32';
-    await (await openSession(gradient.bytes)).release();
-    return 'float64';
-  } catch (error) {
-    if (
-      error instanceof Error &&
-      /NOT_IMPLEMENTED|Could not find an implementation|INVALID_GRAPH|Type/.test(error.message)
-    ) {
-      return 'float32';
-    }
-    throw error;
-  }
+  const narrowed = differentiate(bytes).notes.some((note) => note.startsWith('The model is in double'));
+  return narrowed ? 'float32' : 'float64';
 }
 
 describe('the gradient of every operator is the limit of its difference quotients', () => {
@@ -93,7 +79,7 @@ describe('the gradient of every operator is the limit of its difference quotient
     describe(operator, () => {
       for (const form of forms) {
         it(form.what, async () => {
-          await check(operator, form, await widestType(operator, form));
+          await check(operator, form, widestType(operator, form));
         });
       }
     });
@@ -153,7 +139,7 @@ describe(`in operator set ${NEWEST_OPSET}`, () => {
         const isOld = form.opset !== undefined && form.opset < 17;
         if (isOld || !(await isValid(operator, form, NEWEST_OPSET))) continue;
         valid += 1;
-        await check(operator, form, await widestType(operator, form, options), options);
+        await check(operator, form, widestType(operator, form, options), options);
       }
       expect(valid).toBeGreaterThan(0);
     },
