@@ -172,6 +172,18 @@ holdsFor('AveragePool', pools(fc.record({ ceil_mode: whole(0, 1), count_include_
 holdsFor('MaxPool', pools(fc.record({ ceil_mode: whole(0, 1) }), [12, 18, 22]));
 holdsFor('LpPool', pools(fc.record({ ceil_mode: whole(0, 1), p: whole(1, 3) })));
 
+it.each(['AveragePool', 'MaxPool', 'LpPool'])(
+  '%s takes a ceil mode whose last window begins in the image',
+  async (operator) => {
+    const attributes = { kernel_shape: [3], strides: [2], ceil_mode: 1 };
+    const form = { what: operator, operands: [image([1, 2, 4])], attributes, opset: 22 };
+    expect(
+      unlessRefused(operatorModel(operator, form, 'float32', seededRandom(operator)).bytes),
+    ).toBeDefined();
+    await expectHomogeneous(operator, form);
+  },
+);
+
 holdsFor(
   'Resize',
   fc
