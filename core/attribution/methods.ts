@@ -298,12 +298,11 @@ export const methods = {
         called('Map tolerance', tolerance, 'Change between the last two levels, relative L2.', 'of the map'),
         0.05,
       ),
-      /** 1 of a logit, 0.1 of a probability. */
       differenceFloor: v.optional(
         called(
           'Least difference',
           positive,
-          'Of the two scores: where they differ by less, the gap is held against this.',
+          'Of the two scores: where they differ by less, the gap is held against this; by default 1 of a logit, 0.1 of a probability.',
         ),
         1,
       ),

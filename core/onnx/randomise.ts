@@ -97,7 +97,7 @@ export function* randomisedModels(
     throw new PathlightError(
       'unsupported',
       'The model has no layer whose weights could be randomised.',
-      'Choose a model with its weights inside, as convolutions or matrix products.',
+      'Choose a model of convolutions or matrix products.',
     );
   }
 

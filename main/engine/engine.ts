@@ -144,8 +144,9 @@ export interface Engine {
    */
   run(model: EngineModel, points: Float32Array, count?: number): Promise<Float32Array>;
   /**
-   * Explains by any method from any baseline (docs/methods.md); the last item has `final: true`. Scores are the forward model's, on the
-   * CPU. Aborting stops it between two batches.
+   * Explains by any method from any baseline (docs/methods.md); the last item has `final: true`. Scores that are asked
+   * for alone are the forward model's, on the CPU; those of points whose gradient is taken, the ends of a path of Integrated Gradients
+   * among them, come with the gradient from the chosen device. Aborting stops it between two batches.
    */
   attribute(job: AttributionJob, signal?: AbortSignal): AsyncIterableIterator<AttributionEvent>;
   /** @param subject path of a model's file or folder, or a model with its card, whose ends and further inputs are then taken */
