@@ -1,7 +1,13 @@
 /** Where a rule is applied: the node, its values, the gradient that arrives, and the means to write further nodes. */
 import { PathlightError } from '../contract/errors.ts';
 import { floatValue } from '../onnx/attributes.ts';
-import type { AttributeValues, Dimension, GraphBuilder, Value } from '../onnx/builder.ts';
+import {
+  type AttributeValues,
+  type Dimension,
+  filled,
+  type GraphBuilder,
+  type Value,
+} from '../onnx/builder.ts';
 import type { Call } from '../onnx/call.ts';
 import { malformed, notHandled } from '../onnx/call.ts';
 import type { Node } from '../onnx/graph.ts';
@@ -9,6 +15,7 @@ import { elementCode } from '../onnx/file.ts';
 import type { KnownOperator } from '../onnx/inference.ts';
 import type { ElementType, Tensor } from '../onnx/tensor.ts';
 import { integers, scalar } from '../onnx/tensor.ts';
+import { BLOCK } from './blocked-layout.ts';
 
 /**
  * Whose kernels the graph is made for. `gpu`: what every GPU provider of ONNX Runtime has, so that whole graphs stay on the
@@ -184,14 +191,26 @@ export class Site {
     return this.op('HardSigmoid', [value], { alpha: floatValue(2 ** 126), beta: floatValue(0) });
   }
 
-  /** 1 where the value is below a bound between 2^-60 and 2^60, else 0; see `positive`. */
-  below(value: Value, bound: number): Value {
+  /**
+   * 1 where a value from 0 to 6 lies strictly between them, else 0. In float32 by two operators: beyond the steepest HardSigmoid above 0,
+   * a falling one below 6; in the blocks of a CPU, where a convolution takes in a sum and a HardSigmoid, one that is above 0 where 1 above 0
+   * exceeds a sixth of the value. (A sixth of 6 is 1 in float32, and that of the number below 6 is less.)
+   */
+  insideSix(value: Value): Value {
+    const above = this.positive(value);
     if (this.graph.type(value) !== 'float32') {
-      return this.cast(this.op('Less', [value, this.number(bound)]), this.graph.type(value));
+      return this.mul(above, this.positive(this.sub(this.number(6), value)));
     }
-    // The least difference that float32 has there, times 2^64, is beyond 1.
+    const [, channels] = this.dimensions(value);
+    const blocks = this.kernels === 'cpu' && this.rank(value) === 4;
+    if (blocks && typeof channels === 'number' && channels % BLOCK === 0) {
+      const sixth = this.constant(filled('float32', [channels, 1, 1, 1], -1 / 6));
+      return this.positive(this.add(this.op('Conv', [value, sixth], { group: channels }), above));
+    }
+    // The least difference that float32 has at 6, times 2^64, is beyond 1.
     const steep = 2 ** 64;
-    return this.op('HardSigmoid', [value], { alpha: floatValue(-steep), beta: floatValue(steep * bound) });
+    const falling = { alpha: floatValue(-steep), beta: floatValue(6 * steep) };
+    return this.mul(above, this.op('HardSigmoid', [value], falling));
   }
 
   /** 1 - v of values in [0, 1], by HardSigmoid for the sake of its layout. */

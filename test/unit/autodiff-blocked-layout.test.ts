@@ -9,6 +9,7 @@ import { withoutNeedlessReorders } from '../../core/onnx/reorders.ts';
 import { floats, openSession } from '../../main/engine/sessions.ts';
 import { resnet50 } from '../support/classifiers.ts';
 import { declaration, drawnWeights, modelBytes, node } from '../support/onnx-models.ts';
+import { integers, scalar, tensor } from '../../core/onnx/tensor.ts';
 import { seededRandom } from '../support/onnx-random.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pathlight-test-'));
@@ -99,5 +100,45 @@ describe('a dense block', () => {
     expect(reorders(rewritten).length).toBeGreaterThan(10);
     // What is left: the score's gradient comes in, the pooled channels and the image's gradient go out.
     expect(reorders(spared ?? rewritten).sort()).toEqual(['ReorderInput', 'ReorderOutput', 'ReorderOutput']);
+  });
+});
+
+describe('a Relu6 on whole blocks of channels', () => {
+  it.each([16, 24])('passes gradients strictly between its bounds (%d channels)', async (channels) => {
+    const values = [-1, 0, 2 ** -120, 0.5, 3, 6 - 2 ** -21, 6, 6 + 2 ** -21, 100];
+    const identity = Array.from({ length: channels ** 2 }, (_, k) => (k % (channels + 1) === 0 ? 1 : 0));
+    const bytes = modelBytes({
+      nodes: [
+        node('Conv', ['input', 'identity'], ['x']),
+        node('Clip', ['x', 'zero', 'six'], ['y']),
+        node('Conv', ['y', 'identity'], ['z']),
+        node('ReduceSum', ['z', 'axes'], ['logits'], { keepdims: 0 }),
+      ],
+      constants: new Map([
+        ['identity', tensor('float32', [channels, channels, 1, 1], identity)],
+        ['zero', scalar('float32', 0)],
+        ['six', scalar('float32', 6)],
+        ['axes', integers([2, 3])],
+      ]),
+      inputs: [declaration('input', ['N', channels, 1, values.length])],
+      outputs: [declaration('logits', ['N', channels])],
+    });
+    const { bytes: gradient, seedName, gradientName } = gradientGraph('cpu', bytes);
+    const session = await openSession(gradient, 'the gradient');
+    const outputs = await session.run(
+      {
+        input: new Tensor('float32', Array<number[]>(channels).fill(values).flat(), [
+          1,
+          channels,
+          1,
+          values.length,
+        ]),
+        [seedName]: new Tensor('float32', Array<number>(channels).fill(1), [1, channels]),
+      },
+      [gradientName],
+    );
+    await session.release();
+    const passed = values.map((value) => (value > 0 && value < 6 ? 1 : 0));
+    expect([...floats(outputs, gradientName)]).toEqual(Array<number[]>(channels).fill(passed).flat());
   });
 });

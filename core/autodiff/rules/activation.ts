@@ -27,7 +27,7 @@ export const activation = {
     (g) => {
       // Relu6, from y alone, so that x need not be kept: 1 strictly inside.
       const [low, high] = [1, 2].map((index) => (g.has(index) ? g.data(g.x(index))?.data[0] : undefined));
-      if (low === 0 && high === 6) return g.mul(g.mul(g.dy, g.positive(g.y())), g.below(g.y(), high));
+      if (low === 0 && high === 6) return g.mul(g.dy, g.insideSix(g.y()));
       // y is x exactly where x lies within the bounds.
       return g.mul(g.dy, g.asNumber(g.op('Equal', [g.x(), g.y()])));
     },
