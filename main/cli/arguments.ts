@@ -408,13 +408,21 @@ function choicesOf(
 /** @throws UsageError: other images are needed and not named, or named and not needed */
 function checkOthers(name: string, needs: ReadonlySet<Need>, others: OtherImages | null): void {
   const kinds = [
-    ['references', others?.cohort, '--cohort DIR'],
-    ['image', others?.baselineImage, '--baseline-image FILE'],
+    {
+      need: 'references',
+      given: others?.cohort,
+      option: '--cohort DIR',
+      elsewhere: "other images to compare with: 'explain' and 'study' take them",
+    },
+    {
+      need: 'image',
+      given: others?.baselineImage,
+      option: '--baseline-image FILE',
+      elsewhere: "an image of your own: 'explain' takes one",
+    },
   ] as const;
-  for (const [need, given, option] of kinds) {
-    if (others === null && needs.has(need)) {
-      throw new UsageError(`${name} needs other images to compare with: 'explain' and 'study' take them`);
-    }
+  for (const { need, given, option, elsewhere } of kinds) {
+    if (others === null && needs.has(need)) throw new UsageError(`${name} needs ${elsewhere}`);
     if (needs.has(need) && given === null) throw new UsageError(`${name} needs ${option}`);
     if (!needs.has(need) && given != null) throw new UsageError(`${name} makes no use of ${option}`);
   }

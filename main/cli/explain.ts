@@ -10,6 +10,7 @@ import type {
   PreparationHeader,
 } from '../../core/contract/calls.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
+import type { RefusedFile } from '../../core/contract/library.ts';
 import { BASELINES, type BaselineName } from '../../core/contract/result.ts';
 import { writeNpy } from '../../core/imaging/npy.ts';
 import type { Explanation, ExplanationRequest } from '../app/analysis.ts';
@@ -92,16 +93,24 @@ async function cohortOf(folder: string | null): Promise<Choices['cohort']> {
   );
 }
 
-/** The first frame of the image that a file holds. */
+/** The first frame of the one image of a path. */
 async function opened({ library }: Session, file: string): Promise<FrameOf> {
+  const images: LibraryImage[] = [];
+  let refusal: RefusedFile | null = null;
   for await (const event of library.open([file])) {
-    if (event.type === 'image') return { image: library.find(event.image.id), frame: 0 };
-    if (event.type === 'refused') {
-      const { reason, advice } = event.refused;
-      throw new PathlightError('not-recognised', `The baseline image: ${reason}`, advice);
-    }
+    if (event.type === 'image') images.push(library.find(event.image.id));
+    if (event.type === 'refused' && !event.foreign) refusal ??= event.refused;
   }
-  throw new PathlightError('not-found', 'The baseline image cannot be read', 'Name a DICOM file.');
+  const [image, ...more] = images;
+  if (image !== undefined && more.length === 0) return { image, frame: 0 };
+  if (image === undefined && refusal !== null) {
+    throw new PathlightError('not-recognised', `The baseline image: ${refusal.reason}`, refusal.advice);
+  }
+  throw new PathlightError(
+    'bad-request',
+    `The baseline image: '${file}' holds ${images.length} images`,
+    'Name one DICOM file.',
+  );
 }
 
 /** An image is written while the engine computes the next one. @returns how many failed; each is named as it does */

@@ -173,6 +173,13 @@ describe('explain by other methods', () => {
     const [frame] = await explain('frame', '--frame', '5');
     expect([frame.code, frame.err]).toEqual([1, expect.stringContaining('no frame 5') as string]);
     expect(existsSync(path.join(out, 'frame'))).toBe(false);
+    const [several] = await explain('several', '--baseline-image', 'examples');
+    expect([several.code, several.err]).toEqual([
+      2,
+      expect.stringMatching(
+        /The baseline image: '.*examples' holds 7 images\. Name one DICOM file\./,
+      ) as string,
+    ]);
   });
 });
 

@@ -178,6 +178,7 @@ describe('a command line', () => {
     ['explain x --baseline image', 'needs --baseline-image FILE'],
     ['explain x --cohort dir', 'makes no use of --cohort DIR'],
     ['audit x --model m --out o --method ig2', "needs other images to compare with: 'explain'"],
+    ['audit x --model m --out o --baseline image', "needs an image of your own: 'explain' takes one"],
     ['explain x --baseline pink', '--baseline is one of black, white, grey, dataset-mean, blurred,'],
     ['explain x --scalar log', '--scalar is one of logit, probability, log-probability'],
     ['explain x --device tpu', "--device is one of cpu, webgpu, cuda, dml, coreml, not 'tpu'"],
