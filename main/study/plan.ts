@@ -71,6 +71,9 @@ const usualGradients = 65;
 /** Draws of a random baseline: fewer than where one image is looked at, since a study averages over images. */
 const draws = 2;
 
+/** Of the IDGI paper. */
+const publishedSteps = [8, 16, 32, 64, 128];
+
 /** The published designs, by what they are to find out. */
 export const designs = {
   /** Yang et al. 2023 and its reproducibility study: each path with and without IDGI, over the steps. */
@@ -84,15 +87,16 @@ export const designs = {
       'idgi-blur-ig',
     ],
     baselines: ['blurred'],
-    steps: [8, 16, 32, 64, 128],
+    steps: publishedSteps,
   },
   /** Sturmfels et al. 2020, with the maximum-entropy baseline of Tan 2023 in place of the cohort. */
   baselines: {
     methods: ['integrated-gradients'],
     baselines: ['black', 'blurred', 'maximum-distance', 'uniform', 'gaussian', 'maximum-entropy'],
-    steps: [],
+    // Its own method stops by itself; one that is put in its place may not.
+    steps: publishedSteps,
   },
-} as const satisfies Record<string, Grid>;
+} satisfies Record<string, Grid>;
 
 export type DesignId = keyof typeof designs | 'all';
 export const DESIGN_IDS: readonly DesignId[] = ['idgi', 'baselines', 'all'];

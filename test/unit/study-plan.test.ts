@@ -83,6 +83,13 @@ describe('a design', () => {
     expect(gridsOf('baselines', nothing)).toEqual([designs.baselines]);
   });
 
+  test.each(['idgi', 'baselines', 'all'] as const)('%s has maps of a method that takes steps', (design) => {
+    const cells = planOf(gridsOf(design, { ...nothing, methods: ['guided-ig'] }), { cohort: 0, seed: 0 });
+    const wanted = design === 'idgi' ? designs.idgi.baselines : designs.baselines.baselines;
+    expect(new Set(cells.map(({ baseline }) => baseline))).toEqual(new Set(wanted));
+    expect(cells).toHaveLength(wanted.length * designs.idgi.steps.length);
+  });
+
   test('gives way where something is', () => {
     expect(gridsOf(null, { ...nothing, methods: ['gradient'] })).toEqual([
       { ...designs.idgi, methods: ['gradient'] },
