@@ -8,6 +8,7 @@ import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { ModelCard } from '../../core/contract/model-card.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
 import { randomSource } from '../../core/metrics/random.ts';
+import type { Analysis } from '../app/analysis.ts';
 import { type Candidate, candidatesOf, MOST_OF_COHORT } from '../app/cohort.ts';
 import { lockFolder } from '../app/folder-lock.ts';
 import { Journal } from '../app/journal.ts';
@@ -22,8 +23,10 @@ import { type Cell, planOf } from '../study/plan.ts';
 import { parseLine } from '../study/record.ts';
 import {
   AGREEMENT_COLUMNS,
+  type AgreementRow,
   ROW_COLUMNS,
   STATISTICS_COLUMNS,
+  type StatisticsRow,
   STEPS_COLUMNS,
   type StepsRow,
   type StudyRow,
@@ -32,7 +35,7 @@ import {
 import { agreementRows, statisticsOf } from '../study/statistics.ts';
 import { readMap, study as studyImages } from '../study/study.ts';
 import { maskOf } from '../study/subject.ts';
-import type { StudyReport } from '../study/figures/report.ts';
+import type { StudyPicture, StudyReport } from '../study/figures/report.ts';
 import { baselineSettings, methodSettings } from '../study/figures/settings.ts';
 import { writeStudyFigures } from '../study/figures/write.ts';
 import { displayOfModelInput } from '../../core/imaging/model-input.ts';
@@ -116,6 +119,12 @@ interface Outcome {
   resumed: number;
 }
 
+/** With what the rows say together. */
+interface Findings extends Outcome {
+  statistics: StatisticsRow[];
+  agreement: AgreementRow[];
+}
+
 async function studyFolder(
   command: StudyCommand,
   terminal: Terminal,
@@ -127,11 +136,16 @@ async function studyFolder(
   const began = performance.now();
   try {
     const outcome = await runStudy(command, terminal, session, plan, journal);
+    const { rows, likenesses, made, resumed } = outcome;
     const failures = [...plan.refused, ...outcome.failures];
-    await writeTables(command, session, plan, { ...outcome, failures });
+    const findings: Findings = {
+      ...{ ...outcome, failures },
+      statistics: statisticsOf(rows, command.seed),
+      agreement: agreementRows(likenesses, command.seed),
+    };
+    await writeTables(command, session, plan, findings);
     const seconds = (performance.now() - began) / 1000;
-    await writeFigures(command, terminal, session, plan, { ...outcome, failures }, seconds);
-    const { made, resumed } = outcome;
+    await writeFigures(command, terminal, session, plan, findings, seconds);
     err.write(
       `${counted(made + resumed, 'map')} of ${counted(plan.images.length, 'image')} measured` +
         `${resumed > 0 ? ` (${resumed} taken over from an earlier run)` : ''} in ${duration((performance.now() - began) / 1000)}; ` +
@@ -339,13 +353,29 @@ function drawn<T>(items: readonly T[], random: () => number): T[] {
   return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
 }
 
+/** What a model saw of an image. */
+async function pictureOf(
+  analysis: Analysis,
+  image: LibraryImage,
+  shown: ModelCard['input'],
+  masks: string | null,
+): Promise<StudyPicture> {
+  const { height, width } = shown;
+  const mask = await maskOf(analysis, image, masks, height, width);
+  const x = await analysis.images.input({ image, frame: 0 }, shown);
+  return { height, width, display: displayOfModelInput(x, shown), mask: mask?.mask ?? null };
+}
+
+/** A study takes hours: a file that has gone meanwhile is missing in a figure, and does not cost all of them. */
+const orNull = <T>(read: Promise<T>): Promise<T | null> => read.catch(() => null);
+
 /** Figures and summary, of a study that has any value to show. */
 async function writeFigures(
   { folder, out, masks, device, seed, blank }: StudyCommand,
   { err, signal }: Terminal,
   { engine, analysis, models: known }: Session,
   { models, cells, images, labels, cohort, passedOver }: Plan,
-  { rows, likenesses, steps, failures, notes }: Outcome,
+  { rows, statistics, agreement, steps, failures, notes }: Findings,
   seconds: number,
 ): Promise<void> {
   const [model] = models;
@@ -354,7 +384,7 @@ async function writeFigures(
   const byFile = new Map(images.map((image) => [image.entry.file, image]));
   const progress = createProgress(err);
   const report: StudyReport = {
-    ...{ folder, seconds, rows: () => rows, steps, failures, passedOver, seed, blank },
+    ...{ folder, seconds, rows: () => rows, statistics, agreement, steps, failures, passedOver, seed, blank },
     notes: [...labels.notes, ...notes],
     models: models.map(({ card }) => card),
     lungsCard: lungs?.card ?? null,
@@ -362,18 +392,14 @@ async function writeFigures(
     methods: methodSettings(cells),
     baselines: baselineSettings(cells),
     device: deviceText(await engine.device(device, model.engine)),
-    statistics: statisticsOf(rows, seed),
-    agreement: agreementRows(likenesses, seed),
     picture: async ({ image: file }, id) => {
       const image = byFile.get(file);
       const shown = models.find(({ card }) => card.id === id)?.card.input;
-      if (image === undefined || shown === undefined) return null;
-      const { height, width } = shown;
-      const mask = await maskOf(analysis, image, masks, height, width);
-      const x = await analysis.images.input({ image, frame: 0 }, shown);
-      return { height, width, display: displayOfModelInput(x, shown), mask: mask?.mask ?? null };
+      return image === undefined || shown === undefined
+        ? null
+        : orNull(pictureOf(analysis, image, shown, masks));
     },
-    map: (name) => readMap(path.join(out, 'maps', name)),
+    map: (name) => orNull(readMap(path.join(out, 'maps', name))),
     app: analysis.app,
     createdAt: new Date(),
   };
@@ -388,7 +414,7 @@ async function writeTables(
   command: StudyCommand,
   session: Session,
   { models, cells, images, cohort, labels }: Plan,
-  { rows, likenesses, steps, failures, notes }: Outcome,
+  { rows, statistics, agreement, steps, failures, notes }: Findings,
 ): Promise<void> {
   const { folder, metrics, target, scalar, blank, seed, masks } = command;
   const lungs = await session.models.lungs();
@@ -409,8 +435,8 @@ async function writeTables(
   await writeFilesAtomically(command.out, [
     { name: 'study.json', bytes: `${JSON.stringify(asked, null, 2)}\n` },
     { name: 'results.csv', bytes: table(ROW_COLUMNS, rows) },
-    { name: 'statistics.csv', bytes: table(STATISTICS_COLUMNS, statisticsOf(rows, seed)) },
-    { name: 'agreement.csv', bytes: table(AGREEMENT_COLUMNS, agreementRows(likenesses, seed)) },
+    { name: 'statistics.csv', bytes: table(STATISTICS_COLUMNS, statistics) },
+    { name: 'agreement.csv', bytes: table(AGREEMENT_COLUMNS, agreement) },
     { name: 'steps.csv', bytes: table(STEPS_COLUMNS, steps) },
     { name: 'failures.jsonl', bytes: failures.map((failure) => `${JSON.stringify(failure)}\n`).join('') },
   ]);

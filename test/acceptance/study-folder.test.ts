@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   watch,
   writeFileSync,
 } from 'node:fs';
@@ -269,6 +270,32 @@ test(
         parameters: { method: { steps: 2 }, baseline: { sigma: expect.any(Number) as number } },
       },
     ]);
+  },
+  LONG,
+);
+
+test(
+  'draws what it can where a map is gone by the time that the figures are made',
+  async () => {
+    const out = path.join(temporary, 'gone');
+    mkdirSync(out);
+    const { code, err } = await pathlight(
+      [
+        ...['study', folder, '--out', out, '--metrics', 'sparseness', '--methods', 'gradient,idgi-ig'],
+        ...['--baselines', 'black', '--steps', '2,4'],
+      ],
+      (child) => {
+        const watcher = watch(out, (_, name) => {
+          if (name !== 'results.csv') return;
+          rmSync(path.join(out, 'maps'), { recursive: true, force: true });
+          watcher.close();
+        });
+        child.on('close', () => watcher.close());
+      },
+    );
+    expect({ code, err }).toMatchObject({ code: 0 });
+    expect(readdirSync(out)).toContain('summary.pdf');
+    expect(readdirSync(out)).not.toContain('maps');
   },
   LONG,
 );

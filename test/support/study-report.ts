@@ -120,7 +120,7 @@ export async function studyReport(shape: Partial<StudyShape> = {}): Promise<Stud
     folder: '/studies/chest',
     models: models.map(card),
     lungsCard: card('lungs'),
-    cohort: { images: ['a'.repeat(64), 'b'.repeat(64)], sha256: 'c'.repeat(64), unreadable: 1 },
+    cohort: { images: Array<string>(65).fill('a'.repeat(64)), sha256: 'c'.repeat(64), unreadable: 1 },
     methods: methods.map((method) => ({ name: method, parameters: 'rule trapezoid, seed 1' })),
     baselines: baselines.map((baseline) => ({ name: baseline, parameters: '' })),
     blank: 'blurred',

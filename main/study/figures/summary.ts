@@ -1,7 +1,8 @@
 /** The summary of a study on paper: what was asked, what was run, the main table, the figures, and what none of it proves. */
 import { methods } from '../../../core/attribution/methods.ts';
-import { baselineName, lowerFirst } from '../../../core/attribution/stated.ts';
+import { lowerFirst } from '../../../core/attribution/stated.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
+import { MOST_OF_COHORT } from '../../app/cohort.ts';
 import { modelSha256 } from '../../app/model-sha256.ts';
 import {
   columns,
@@ -26,7 +27,7 @@ import { color, size } from '../../report/theme.ts';
 import { lungMaskLimits, missingCharacters, notADevice } from '../../report/words.ts';
 import { grouped } from '../grouped.ts';
 import type { StatisticsRow } from '../row.ts';
-import { hasInterval, short } from './finding.ts';
+import { hasInterval } from './finding.ts';
 import type { Gathered } from './gather.ts';
 import { baselineTitle, distinct, groupName, methodName, metricOf } from './names.ts';
 import { atMostSteps } from './over-baselines.ts';
@@ -226,8 +227,9 @@ function whatWasRun(report: StudyReport, { images, masks, targets, scalars, step
 
 /** "12 images to compare with, 1 left out; SHA-256 of their sorted SHA-256 4f0c…": study.json has them all. */
 function studyCohort({ images, unreadable, sha256 }: NonNullable<StudyReport['cohort']>): string {
+  const most = images.length > MOST_OF_COHORT ? `, each image with at most ${MOST_OF_COHORT} of them` : '';
   const left = unreadable === 0 ? '' : `, ${integer(unreadable)} left out`;
-  return `${integer(images.length)} image${images.length === 1 ? '' : 's'} to compare with${left}; SHA-256 of their sorted SHA-256 ${sha256.slice(0, 16)}\u2026 (all in study.json)`;
+  return `${integer(images.length)} image${images.length === 1 ? '' : 's'} to compare with${most}${left}; SHA-256 of their sorted SHA-256 ${sha256.slice(0, 16)}\u2026 (all in study.json)`;
 }
 
 const settingText = (name: string, parameters: string): string =>
@@ -241,7 +243,6 @@ async function writeMainTable(paper: Paper, report: StudyReport, gathered: Gathe
   for (const model of distinct(rows.map((row) => row.model))) {
     const ofModel = rows.filter((row) => row.model === model);
     const shown = tableMetrics.filter((metric) => ofModel.some((row) => row.metric === metric));
-    const reference = plainIg(ofModel);
     const mass =
       gathered.masks.length === 1 && gathered.masks[0] === 'lungs' ? 'Mass in lungs' : 'Mass in mask';
     section(
@@ -250,10 +251,7 @@ async function writeMainTable(paper: Paper, report: StudyReport, gathered: Gathe
       [
         note(
           paper,
-          `All images, each method at its most steps. Means with 95\u00a0% confidence intervals over images; n in brackets where images have no value; of fewer than three there is no interval. Gradients: evaluations of the model\u2019s gradient an image. ` +
-            (reference === undefined
-              ? 'Time: seconds an image, that of the baseline included; plain Integrated Gradients, which it would be relative to, was not run.'
-              : `Time: relative to ${methodName(reference.method)}${stepsText(reference)}, ${short(reference.seconds)} s an image; that of the baseline included.`) +
+          `All images, each method at its most steps. Means with 95\u00a0% confidence intervals over images; n in brackets where images have no value; of fewer than three there is no interval. Gradients: evaluations of the model\u2019s gradient an image.` +
             (shown.length < tableMetrics.length
               ? ` Not measured: ${tableMetrics
                   .filter((metric) => !shown.includes(metric))
@@ -275,7 +273,6 @@ async function writeMainTable(paper: Paper, report: StudyReport, gathered: Gathe
         { title: 'Baseline', share: 2.5 },
         { title: 'Steps', share: 1, align: 'right' },
         { title: 'Gradients', share: 1.55, align: 'right' },
-        { title: 'Time', share: 1, align: 'right' },
         ...shown.map((metric) => ({
           title:
             (metric === 'relevance-mass' ? mass : metricOf(metric).name) +
@@ -284,17 +281,13 @@ async function writeMainTable(paper: Paper, report: StudyReport, gathered: Gathe
           align: 'right' as const,
         })),
       ],
-      tableRowsOf(ofModel, shown, reference),
+      tableRowsOf(ofModel, shown),
       tableStyle,
     );
   }
 }
 
-function* tableRowsOf(
-  rows: readonly StatisticsRow[],
-  shown: readonly MetricId[],
-  reference: StatisticsRow | undefined,
-): Generator<Cell[]> {
+function* tableRowsOf(rows: readonly StatisticsRow[], shown: readonly MetricId[]): Generator<Cell[]> {
   for (const alike of grouped(rows, ({ method, baseline }) => JSON.stringify([method, baseline])).values()) {
     const [first] = alike;
     if (first === undefined) continue;
@@ -303,38 +296,19 @@ function* tableRowsOf(
       { text: first.baseline === null ? '\u2013' : baselineTitle(first.baseline) },
       { text: first.steps === null ? '\u2013' : String(first.steps) },
       { text: fixed(first.evaluations, Number.isInteger(first.evaluations) ? 0 : 1) },
-      {
-        text:
-          reference === undefined || reference.seconds === 0
-            ? `${short(first.seconds)} s`
-            : `${short(first.seconds / reference.seconds)} \u00d7`,
-      },
       ...shown.map((metric) => ({ text: intervalText(alike.find((row) => row.metric === metric)) })),
     ];
   }
   for (const name of ['random', 'edges'] as const) {
     yield [
       { text: name === 'random' ? 'A random map' : 'The image\u2019s edges', color: color.soft },
-      ...Array.from({ length: 4 }, () => ({ text: '\u2013', color: color.soft })),
+      ...Array.from({ length: 3 }, () => ({ text: '\u2013', color: color.soft })),
       ...shown.map((metric) => ({
         text: meanText(rows.filter((row) => row.metric === metric).map((row) => row[name])),
         color: color.soft,
       })),
     ];
   }
-}
-
-/** Plain Integrated Gradients, which times are relative to: that of a stated number of steps before the one that stops by itself. */
-function plainIg(rows: readonly StatisticsRow[]): StatisticsRow | undefined {
-  return (
-    rows.find(({ method }) => method === 'integrated-gradients-fixed') ??
-    rows.find(({ method }) => method === 'integrated-gradients')
-  );
-}
-
-function stepsText({ steps, baseline }: StatisticsRow): string {
-  const from = baseline === null ? '' : ` from ${baselineName(baseline)}`;
-  return `${from}${steps === null ? '' : ` at ${steps} steps`}`;
 }
 
 function intervalText(row: StatisticsRow | undefined): string {
