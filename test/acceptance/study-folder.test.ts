@@ -13,9 +13,9 @@ import {
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readNpy } from '../../core/imaging/npy.ts';
-import { readCsv } from '../../main/app/csv.ts';
 import type { StudyRow } from '../../main/study/row.ts';
 import { type Ended, jsonLines, pathlight } from '../support/command-line.ts';
+import { records } from '../support/records.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Milliseconds that a computation may take on a busy machine. */
@@ -33,12 +33,6 @@ const words = (out: string, ...more: string[]): string[] => [
 ];
 
 const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
-
-/** A table's records by its header. */
-function records(file: string): Record<string, string>[] {
-  const [header = [], ...rows] = readCsv(readFileSync(file, 'utf8'));
-  return rows.map((row) => Object.fromEntries(header.map((name, i) => [name, row[i] ?? ''])));
-}
 
 /** The table without what a clock says. */
 const timeless = (file: string): Record<string, string>[] =>

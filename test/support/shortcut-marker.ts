@@ -8,13 +8,19 @@ const HEIGHT = 20;
 const WIDTH = 14;
 const STROKE = 4;
 
-function onMarker(row: number, column: number): boolean {
+/** Whether a place of the model's input lies on the letter. */
+export function onMarker(row: number, column: number): boolean {
   const y = row - TOP;
   const x = column - LEFT;
   if (y < 0 || y >= HEIGHT || x < 0 || x >= WIDTH) return false;
   const bar = y < STROKE || (y >= 8 && y < 8 + STROKE);
   const bow = x >= WIDTH - STROKE && y < 8 + STROKE;
   return x < STROKE || bar || bow;
+}
+
+/** Whether it lies in the rectangle around the letter that the card names, both ends included. */
+export function aroundMarker(row: number, column: number): boolean {
+  return row >= TOP && row <= TOP + HEIGHT && column >= LEFT && column <= LEFT + WIDTH;
 }
 
 /**
