@@ -3,7 +3,7 @@
  * (`usualBatch`) or measured once and kept with the prepared graph (`measureBatch`).
  */
 import type { DifferentiableModel } from '../../core/attribution/model.ts';
-import { sumAlong } from '../../core/attribution/path.ts';
+import { sumAlong, throwIfCancelled } from '../../core/attribution/path.ts';
 import type { Cost } from '../../core/autodiff/index.ts';
 
 interface Graph {
@@ -33,11 +33,13 @@ export function usualBatch(graph: Graph): number {
 /**
  * Times batches within the memory budget, each warm, and takes the smallest of those that are as good as the best.
  * @param x [elements] any image
+ * @throws PathlightError `cancelled`
  */
 export async function measureBatch(
   model: DifferentiableModel,
   graph: Graph,
   x: Float32Array,
+  signal?: AbortSignal,
 ): Promise<number> {
   const allowed = candidates.filter((batch) => batch <= largestBatch(graph));
   if (allowed.length < 2 || graph.batch !== 'dynamic') return largestBatch(graph);
@@ -48,6 +50,7 @@ export async function measureBatch(
     const points = { x, baseline, nodes, weights: nodes.map(() => 1) };
     let least = Infinity;
     for (let repeat = 0; repeat <= repeats; repeat++) {
+      throwIfCancelled(signal);
       const start = performance.now();
       await sumAlong(model, points);
       // The first run of a size takes its memory, too.

@@ -146,7 +146,7 @@ export interface Engine {
   /**
    * Explains by any method from any baseline (docs/methods.md); the last item has `final: true`. Scores that are asked
    * for alone are the forward model's, on the CPU; those of points whose gradient is taken, the ends of a path of Integrated Gradients
-   * among them, come with the gradient from the chosen device. Aborting stops it between two batches.
+   * among them, come with the gradient from the chosen device. Aborting stops it between two batches, or two steps of opening the model.
    */
   attribute(job: AttributionJob, signal?: AbortSignal): AsyncIterableIterator<AttributionEvent>;
   /** @param subject path of a model's file or folder, or a model with its card, whose ends and further inputs are then taken */

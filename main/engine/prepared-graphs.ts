@@ -19,9 +19,8 @@ import { readModel, withNodes } from '../../core/onnx/file.ts';
 import { withoutNeedlessReorders } from '../../core/onnx/reorders.ts';
 import { codeIdentity } from '../app/root.ts';
 import { writeFilesAtomically } from '../app/write-files.ts';
-import type { EngineModel, RandomisedLayers } from './engine.ts';
-import { readCheckedModel } from './model-file.ts';
-import { randomisedLayers } from './randomised.ts';
+import type { EngineModel } from './engine.ts';
+import { type CheckedModel, readCheckedModel } from './model-file.ts';
 import { fixtureModel } from './self-test-fixture.ts';
 import { openSession } from './sessions.ts';
 
@@ -77,23 +76,25 @@ export interface Keeping {
   readonly folder: string | null;
   /** The graph and its best batch are for this one. */
   readonly device: Omit<DeviceInfo, 'selfTest'>;
-  /** Of a model that no longer is the one of the file, nothing is kept. */
-  readonly randomised?: RandomisedLayers | undefined;
 }
 
 /**
  * The gradient graph of a model, that of a score with a path inside, from the folder or made anew and put there.
- * @throws PathlightError as `readCheckedModel`, `randomisedLayers` and `buildGradientModel` say
+ * @param read by default the model's file; what it reads otherwise is not that of the key, and belongs in no folder
+ * @throws PathlightError as `read` and `buildGradientModel` say
  */
 export async function prepareGraph(
   model: EngineModel,
   objective: Objective,
-  { folder, device, randomised }: Keeping,
+  { folder, device }: Keeping,
+  read: (model: EngineModel) => Promise<CheckedModel> = readCheckedModel,
 ): Promise<PreparedGraph> {
-  const derived = (): Promise<Derived> =>
-    derive(model, objective, device.provider === 'cpu' ? 'cpu' : 'gpu', randomised);
-  if (folder === null || randomised !== undefined) return { ...(await derived()), ...inMemory };
-  const kept = new Shelf(folder, await keyOf(model, objective, device), device.provider === 'cpu');
+  const onCpu = device.provider === 'cpu';
+  const derived = async (): Promise<Derived> =>
+    derive(await read(model), model, objective, onCpu ? 'cpu' : 'gpu');
+  const key = folder === null ? null : await keyOf(model, objective, device);
+  if (folder === null || key === null) return { ...(await derived()), ...inMemory };
+  const kept = new Shelf(folder, key, onCpu);
   const found = await kept.read();
   if (found !== null) {
     // It must still be the model that its card describes.
@@ -113,14 +114,12 @@ interface Derived {
   readonly source: Uint8Array;
 }
 
-async function derive(
+function derive(
+  { bytes, ends }: CheckedModel,
   model: EngineModel,
   objective: Objective,
   kernels: 'cpu' | 'gpu',
-  randomised: RandomisedLayers | undefined,
-): Promise<Derived> {
-  const file = await readCheckedModel(model);
-  const { bytes, ends } = randomised === undefined ? file : randomisedLayers(file, randomised);
+): Derived {
   const { bytes: source, ...graph } = buildGradientModel(bytes, {
     ...ends,
     objective,
@@ -140,18 +139,38 @@ export function openPrepared(
   return openSession(source, name, { provider, rewritten });
 }
 
-/** Everything on which the graph and the best batch depend: the model, the code that differentiates it, the machine. */
-async function keyOf(model: EngineModel, objective: Objective, device: Keeping['device']): Promise<string> {
+/**
+ * Everything on which the graph and the best batch depend: the model, the code that differentiates it, the machine.
+ * @returns null where the processor cannot be told from others
+ */
+async function keyOf(
+  model: EngineModel,
+  objective: Objective,
+  device: Keeping['device'],
+): Promise<string | null> {
   // Whatever it is called and wherever it lies.
   const own = { ...model, id: '', file: '' };
-  processor ??= processorMark();
+  // For another device no graph is rewritten.
+  const processor = device.provider === 'cpu' ? await knownProcessor() : '';
+  if (processor === null) return null;
   return createHash('sha256')
-    .update(JSON.stringify([own, objective, codeIdentity(), device, process.arch, await processor]))
+    .update(JSON.stringify([own, objective, codeIdentity(), device, process.arch, processor]))
     .digest('hex')
     .slice(0, 32);
 }
 
-let processor: Promise<string> | undefined;
+let mark: Promise<string> | undefined;
+
+/** @returns null where no file can be written for it now */
+async function knownProcessor(): Promise<string | null> {
+  mark ??= processorMark();
+  try {
+    return await mark;
+  } catch {
+    mark = undefined;
+    return null;
+  }
+}
 
 /**
  * Tells processors apart for which the runtime rewrites a graph otherwise, whatever the system calls them: blocks of 8 or of 16 channels,

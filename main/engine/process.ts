@@ -154,6 +154,7 @@ async function explain(
   id: number,
   signal: AbortSignal,
 ): Promise<void> {
+  throwIfCancelled(signal);
   const { model, provider = 'cpu' } = job;
   checkSize(model, job.x, 1);
   const needs = seamsFor(job);
@@ -163,7 +164,7 @@ async function explain(
     for await (const item of attribute(job, seams, signal)) post({ id, item });
   };
   if (isTfjs(model)) return (await tfjs()).withSeams(job, needs, stream);
-  return withOnnxModel(job, needs, folder, stream);
+  return withOnnxModel(job, needs, folder, signal, stream);
 }
 
 /** Electron's utility process has a port; a forked Node process has the channel to its parent. */

@@ -128,13 +128,18 @@ export class Sessions<T> {
       return await work(value);
     } finally {
       opened.users--;
-      await this.#closeIdle();
+      await this.#closeIdle(this.#limit);
     }
   }
 
-  async #closeIdle(): Promise<void> {
+  /** Closes all that is not in use. */
+  async close(): Promise<void> {
+    await this.#closeIdle(0);
+  }
+
+  async #closeIdle(limit: number): Promise<void> {
     for (const [key, opened] of this.#opened) {
-      if (this.#opened.size <= this.#limit) return;
+      if (this.#opened.size <= limit) return;
       if (opened.users > 0) continue;
       // Before anything is awaited, so that nobody takes it while it closes.
       this.#opened.delete(key);

@@ -1,8 +1,8 @@
 /** Every method and every baseline in the engine's own process, held against the same run in this one. */
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import {
   BASELINE_IDS,
   type BaselineId,
@@ -15,6 +15,7 @@ import { buildGradientModel, representationLayer } from '../../core/autodiff/ind
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 import { randomisedModels } from '../../core/onnx/randomise.ts';
 import { attribute, type Seams } from '../../main/engine/attribute.ts';
+import type { EngineProcess } from '../../main/app/app-interface.ts';
 import { EngineClient } from '../../main/engine/client.ts';
 import {
   type AttributionJob,
@@ -24,7 +25,10 @@ import {
 } from '../../main/engine/engine.ts';
 import { entropyModel } from '../../main/engine/entropy.ts';
 import { differentiableModel } from '../../main/engine/gradient-model.ts';
+import { withOnnxModel } from '../../main/engine/onnx-models.ts';
+import type { FromEngine } from '../../main/engine/protocol.ts';
 import { representationModel } from '../../main/engine/representation.ts';
+import { forkEngine } from '../../main/engine/spawn.ts';
 import { quick } from '../support/attribution-tasks.ts';
 import { distance } from '../support/distance.ts';
 import { declaration, drawnWeights, modelBytes, node, openSession } from '../support/onnx-models.ts';
@@ -32,6 +36,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const engine = new EngineClient();
 afterAll(() => engine.close());
+afterEach(() => vi.restoreAllMocks());
 
 const side = 12;
 const weights = drawnWeights(3);
@@ -256,21 +261,68 @@ describe('what is missing or does not fit is named', () => {
   });
 });
 
+/** An engine, and what its process sends of its first request, whether anybody still listens or not. */
+function overheard(): {
+  engine: EngineClient;
+  sent: { evaluations: number; error: string | null };
+} {
+  const sent: { evaluations: number; error: string | null } = { evaluations: 0, error: null };
+  const spawn = (): EngineProcess => {
+    const process = forkEngine();
+    const onMessage: EngineProcess['onMessage'] = (listener) => {
+      process.onMessage((message) => {
+        const { id, ...reply } = message as FromEngine;
+        if (id === 1 && 'item' in reply) sent.evaluations = reply.item.evaluations;
+        if (id === 1 && 'error' in reply) sent.error = reply.error.kind;
+        listener(message);
+      });
+    };
+    return { ...process, onMessage };
+  };
+  return { engine: new EngineClient(spawn), sent };
+}
+
 test.each([
   ['a method', { method: { id: 'smoothgrad', parameters: { samples: 4096 } } }],
   ['a baseline', { baseline: { id: 'maximum-entropy', parameters: { steps: 10_000, rate: 1e-9 } } }],
 ] as const)('%s is cancelled on its way, and the next job gets its turn', async (_, endless) => {
+  const { engine, sent } = overheard();
   const cancellation = new AbortController();
-  let seen = 0;
   const read = async (): Promise<void> => {
     for await (const { evaluations } of engine.attribute({ ...base, ...endless }, cancellation.signal)) {
-      seen = evaluations;
       if (evaluations >= 3) cancellation.abort();
     }
   };
   await expect(read()).rejects.toMatchObject({ kind: 'cancelled' });
-  expect(seen).toBeLessThan(4000);
-  expect((await fromEngine(base)).final).toBe(true);
+  expect((await Array.fromAsync(engine.attribute(base))).at(-1)).toMatchObject({ final: true });
+  await engine.close();
+  // The engine itself stopped, and did not go on for nobody.
+  expect(sent.error).toBe('cancelled');
+  expect(sent.evaluations).toBeLessThan(4000);
+});
+
+test.each([
+  ['before its graph is made', 0],
+  ['before its graph is opened', 1],
+  ['before batches are timed', 2],
+  ['while batches are timed', 5],
+])('a job that is cancelled %s ends there', async (_, checks) => {
+  const prepared = path.join(path.dirname(file), `prepared-${checks}`);
+  let left = checks;
+  const signal = Object.defineProperty(new AbortController().signal, 'aborted', { get: () => left-- <= 0 });
+  const job: AttributionJob = { ...base, scalar: 'probability' };
+  const work = vi.fn<() => Promise<void>>();
+  await expect(withOnnxModel(job, new Set(), prepared, signal, work)).rejects.toMatchObject({
+    kind: 'cancelled',
+  });
+  expect(work).not.toHaveBeenCalled();
+  const descriptions = existsSync(prepared)
+    ? readdirSync(prepared).filter((name) => name.endsWith('.json'))
+    : [];
+  expect(descriptions).toHaveLength(checks === 0 ? 0 : 1);
+  for (const name of descriptions) {
+    expect(JSON.parse(readFileSync(path.join(prepared, name), 'utf8'))).toMatchObject({ batch: null });
+  }
 });
 
 describe('weights drawn anew', () => {
@@ -281,6 +333,21 @@ describe('weights drawn anew', () => {
     expect(distance(there.map, (await here(job, randomised)).map)).toBeLessThan(1e-4);
     expect((await fromEngine(job)).map).toEqual(there.map);
     expect(distance(there.map, (await fromEngine(base)).map)).toBeGreaterThan(0.1);
+  });
+
+  test('are let go with the job', async () => {
+    const onCpu = await openSession(bytes);
+    const release = vi.spyOn(Object.getPrototypeOf(onCpu) as typeof onCpu, 'release');
+    const job: AttributionJob = { ...base, randomised: { layers: 2, seed: 5 } };
+    const { signal } = new AbortController();
+    let scores: ArrayLike<number> = [];
+    await withOnnxModel(job, new Set(), null, signal, async ({ model }) => {
+      scores = (await model.score?.(base.x, 1)) ?? scores;
+      expect(release).not.toHaveBeenCalled();
+    });
+    expect(scores).toHaveLength(1);
+    // Of its scores, and of its gradients.
+    expect(release).toHaveBeenCalledTimes(2);
   });
 
   test('of more layers than there are, is refused', async () => {

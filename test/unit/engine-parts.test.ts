@@ -99,6 +99,10 @@ describe('the batch', () => {
     const large = linearModel([1, 2]);
     expect(await measureBatch(large, graph(1e9), x)).toBe(1);
     expect(large.batches).toEqual([]);
+    const cancelled = linearModel([1, 2]);
+    const measured = measureBatch(cancelled, graph(30e6), x, AbortSignal.abort());
+    await expect(measured).rejects.toMatchObject({ kind: 'cancelled' });
+    expect(cancelled.batches).toEqual([]);
   });
 });
 

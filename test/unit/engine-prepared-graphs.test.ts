@@ -1,7 +1,7 @@
 /** Gradient graphs on disk: found again, made anew where they are not as they were written. */
 import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Scalar } from '../../core/attribution/model.ts';
 import { openPrepared, type PreparedGraph, prepareGraph } from '../../main/engine/prepared-graphs.ts';
 import { differentiableModel } from '../../main/engine/gradient-model.ts';
@@ -80,6 +80,18 @@ describe('a prepared graph', () => {
       expect(source).toBeInstanceOf(Uint8Array);
       expect(batch).toBeNull();
     }
+  });
+
+  test('stays in memory while no temporary file can be written to tell the processor by, and for no other device', async () => {
+    vi.resetModules();
+    const fresh = await import('../../main/engine/prepared-graphs.ts');
+    const sourceOn = async (provider: 'cpu' | 'webgpu'): Promise<string | Uint8Array> =>
+      (await fresh.prepareGraph(model, 'logit', { folder, device: { ...device, provider } })).source;
+    for (const name of ['TMPDIR', 'TEMP', 'TMP']) vi.stubEnv(name, path.join(folder, 'missing'));
+    expect(await sourceOn('cpu')).toBeInstanceOf(Uint8Array);
+    expect(await sourceOn('webgpu')).toBeTypeOf('string');
+    vi.unstubAllEnvs();
+    expect(await sourceOn('cpu')).toBeTypeOf('string');
   });
 
   test('is refused with its model, whatever is kept', async () => {
