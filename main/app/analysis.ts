@@ -9,6 +9,7 @@ import { type Choice, completeBaseline, completeMethod, needsOf } from '../../co
 import { type MethodId, methods } from '../../core/attribution/methods.ts';
 import type { Scalar } from '../../core/attribution/model.ts';
 import type { Need } from '../../core/attribution/parameters.ts';
+import { throwIfCancelled } from '../../core/attribution/path.ts';
 import { sumChannels } from '../../core/attribution/sum-channels.ts';
 import type {
   AgreementHeader,
@@ -641,8 +642,4 @@ function bytesOf({ map, lungs, baseline }: Explanation): number {
 
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
-}
-
-function throwIfCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new PathlightError('cancelled', 'Cancelled');
 }

@@ -1,5 +1,6 @@
 /** A run over many images, one explanation each, that picks up where an earlier run of the same kind stopped. */
 import { isDeepStrictEqual } from 'node:util';
+import { throwIfCancelled } from '../../core/attribution/path.ts';
 import type { Provider } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
 import type { RefusedFile } from '../../core/contract/library.ts';
@@ -65,7 +66,7 @@ export async function* audit(
   const earlier = new Set(done.keys());
 
   for (const [index, image] of images.entries()) {
-    if (signal?.aborted === true) throw new PathlightError('cancelled', 'Cancelled');
+    throwIfCancelled(signal);
     const request: ExplanationRequest = { ...choices, image, frame: 0 };
     try {
       const sha256 = await analysis.images.sha256(image);

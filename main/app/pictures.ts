@@ -1,7 +1,5 @@
 /** Pictures as PNG: the grayscale chain and the blend rule of core/imaging, encoded. */
 import { encode } from 'fast-png';
-import { mapScale } from '../../core/attribution/choices.ts';
-import type { ExplanationResult } from '../../core/contract/result.ts';
 import {
   DEFAULT_TOP_SHARE,
   type OverlayStyle,
@@ -39,11 +37,6 @@ export function thumbnailPng({ frame, grayscale }: DecodedFrame, height: number)
   });
   const grey = Uint8Array.from(display, (value) => Math.round(255 * value));
   return encode({ width: columns, height: rows, data: grey, channels: 1, depth: 8 });
-}
-
-/** Whether the values of a result's map tell for from against. */
-export function hasSigns({ method, parameters, scalar }: ExplanationResult): boolean {
-  return mapScale({ id: method, parameters }, scalar).signed;
 }
 
 /** The frame with the map over it, shrunk so that neither side exceeds `most`. */

@@ -11,10 +11,11 @@ import { lockFolder } from '../app/folder-lock.ts';
 import { Journal } from '../app/journal.ts';
 import { parseResult } from '../app/result-schema.ts';
 import type { LibraryImage } from '../app/library.ts';
-import { hasSigns, overlayPicture, pngOf } from '../app/pictures.ts';
+import { overlayPicture, pngOf } from '../app/pictures.ts';
 import { checkWritable, writeFilesAtomically } from '../app/write-files.ts';
 import { writeAuditSummary } from '../report/audit-summary.ts';
 import type { RgbImage } from '../report/report-data.ts';
+import { scaleOf } from '../report/words.ts';
 import type { Command } from './arguments.ts';
 import { bar, createProgress, duration } from './progress.ts';
 import { resultLines } from './result-line.ts';
@@ -173,7 +174,11 @@ async function writeFlagged(
   { result, map, height, width }: Explanation,
 ): Promise<void> {
   const decoded = await images.decoded({ image, frame: result.image.frame });
-  const picture = overlayPicture(decoded, { map, height, width, signed: hasSigns(result) }, FLAGGED_SIDE);
+  const picture = overlayPicture(
+    decoded,
+    { map, height, width, signed: scaleOf(result).signed },
+    FLAGGED_SIDE,
+  );
   await writeFilesAtomically(path.join(folder, FLAGGED_FOLDER), [
     { name: flaggedName(result), bytes: pngOf(picture) },
   ]);

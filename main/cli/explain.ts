@@ -14,12 +14,14 @@ import type { RefusedFile } from '../../core/contract/library.ts';
 import { BASELINES, type BaselineName } from '../../core/contract/result.ts';
 import { writeNpy } from '../../core/imaging/npy.ts';
 import type { Explanation, ExplanationRequest } from '../app/analysis.ts';
+import { FATAL } from '../app/audit.ts';
 import type { FrameOf } from '../app/images.ts';
 import type { LibraryImage } from '../app/library.ts';
-import { hasSigns, overlayPicture, pngOf } from '../app/pictures.ts';
+import { overlayPicture, pngOf } from '../app/pictures.ts';
 import { reportData } from '../app/report.ts';
 import { checkWritable, type FileToWrite, writeFilesAtomically } from '../app/write-files.ts';
 import { writeReport } from '../report/image-report.ts';
+import { scaleOf } from '../report/words.ts';
 import type { Command } from './arguments.ts';
 import { createProgress, duration, type Progress } from './progress.ts';
 import { resultLines } from './result-line.ts';
@@ -40,9 +42,6 @@ type ExplainCommand = Extract<Command, { command: 'explain' }>;
 
 /** Neither side of overlay.png is longer. */
 const OVERLAY_MOST = 1536;
-
-/** Errors after which the next image would fail the same way. */
-const FATAL: ReadonlySet<string> = new Set(['cancelled', 'write-failed', 'model-refused', 'device-refused']);
 
 export async function explain(command: ExplainCommand, terminal: Terminal): Promise<ExitCode> {
   const { err, signal } = terminal;
@@ -237,7 +236,9 @@ async function filesOf(
     { name: 'map.npy', bytes: writeNpy({ type: 'float32', shape: [height, width], data: map }) },
     {
       name: 'overlay.png',
-      bytes: pngOf(overlayPicture(decoded, { map, height, width, signed: hasSigns(result) }, OVERLAY_MOST)),
+      bytes: pngOf(
+        overlayPicture(decoded, { map, height, width, signed: scaleOf(result).signed }, OVERLAY_MOST),
+      ),
     },
     { name: 'report.pdf', bytes: report.bytes },
     { name: 'result.json', bytes: `${JSON.stringify(result, null, 2)}\n` },

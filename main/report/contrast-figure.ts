@@ -1,9 +1,9 @@
 /** Two pictures, their maps and what changed, on one scale: one drawing for compare.png and compare.pdf. */
 import { colorsOf, type OverlayStyle } from '../../core/imaging/blend.ts';
-import { colorAt } from '../../core/imaging/colormap.ts';
 import { resizeTriangle } from '../../core/imaging/resample.ts';
 import type { ContrastRegion, FinishedContrast } from '../app/contrast.ts';
 import { transformInWords } from '../app/contrast-words.ts';
+import { colorStrip } from './color-strip.ts';
 import { contour } from './contour.ts';
 import { type Drawing, round, Sketch } from './drawing.ts';
 import { placeLabels } from './labels.ts';
@@ -268,18 +268,9 @@ function colorScale(
   sign: OverlayStyle['sign'],
   { x, y, width }: Omit<Frame, 'height'>,
 ): number {
-  const [bar, steps] = [8, 96];
-  for (let i = 0; i < steps; i++) {
-    const fill = `#${colorAt(colorsOf(sign), i / (steps - 1))
-      .map((part) =>
-        Math.round(255 * part)
-          .toString(16)
-          .padStart(2, '0'),
-      )
-      .join('')}`;
-    // Each strip reaches under the next one, so that no white hairlines show between them.
-    const strip = Math.min((2 * width) / steps, width - (i * width) / steps);
-    sketch.rectangle(x + (i * width) / steps, y, strip, bar, { fill });
+  const bar = 8;
+  for (const stripe of colorStrip(colorsOf(sign), { x, width })) {
+    sketch.rectangle(stripe.x, y, stripe.width, bar, { fill: stripe.fill });
   }
   const under = y + bar + 1;
   const [least, middle, most] =

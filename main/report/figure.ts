@@ -1,8 +1,8 @@
 /** Pictures on paper: an image with what must stand around it, and the colour bar of its overlay. */
 import { colorsOf, type OverlayStyle } from '../../core/imaging/blend.ts';
-import { colorAt } from '../../core/imaging/colormap.ts';
 import { sides, type Orientation } from '../../core/imaging/orientation.ts';
 import type { Block } from './block.ts';
+import { colorStrip } from './color-strip.ts';
 import type { Segment } from './contour.ts';
 import { significant, signed } from './numbers.ts';
 import type { Paper } from './paper.ts';
@@ -123,14 +123,8 @@ export function colorBar(paper: Paper, { range, sign }: OverlayStyle, unit: stri
         'Figure',
         () => {
           const { pdf } = paper;
-          const steps = 128;
-          for (let i = 0; i < steps; i++) {
-            const [red, green, blue] = colorAt(colorsOf(sign), i / (steps - 1));
-            // Each strip reaches under the next one, so that no white hairlines show between them.
-            const stripWidth = Math.min((2 * width) / steps, width - (i * width) / steps);
-            pdf
-              .rect(x + (i * width) / steps, y, stripWidth, barHeight)
-              .fill([Math.round(255 * red), Math.round(255 * green), Math.round(255 * blue)]);
+          for (const stripe of colorStrip(colorsOf(sign), { x, width })) {
+            pdf.rect(stripe.x, y, stripe.width, barHeight).fill(stripe.fill);
           }
           const sets = ticks.map(({ label }) => paper.typesetter.set(label, labelStyle));
           const widths = sets.map((set) => set.width);

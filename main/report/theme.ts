@@ -16,3 +16,8 @@ export const color = {
 } as const;
 
 export const size = { title: 17, heading: 11, body: 8.4, small: 7.2, tiny: 6.4 } as const;
+
+/** "#d8812a" @param color red, green and blue, 0 to 255 */
+export function hexOf(color: readonly number[]): string {
+  return `#${color.map((part) => Math.round(part).toString(16).padStart(2, '0')).join('')}`;
+}

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { baselineKinds } from '../../core/attribution/baseline-kinds.ts';
 import { differenceFloor } from '../../core/attribution/convergence.ts';
 import { completeMethod, needsOf } from '../../core/attribution/choices.ts';
+import { throwIfCancelled } from '../../core/attribution/path.ts';
 import { sumChannels } from '../../core/attribution/sum-channels.ts';
 import type { DeviceInfo } from '../../core/contract/device.ts';
 import { PathlightError, toErrorReport } from '../../core/contract/errors.ts';
@@ -134,7 +135,7 @@ class Run {
     for (const model of models) devices.set(model, await this.#engine.device(provider, model.engine));
     for (const image of images) {
       for (const [model, device] of devices) {
-        this.#throwIfCancelled();
+        throwIfCancelled(this.#signal);
         let studied: StudiedImage;
         try {
           studied = await studiedImage(
@@ -169,7 +170,7 @@ class Run {
   }
 
   async #made(studied: StudiedImage, cell: Cell, device: DeviceInfo): Promise<Making> {
-    this.#throwIfCancelled();
+    throwIfCancelled(this.#signal);
     const { model, sha256, x, target } = studied;
     const { scalar, mapsFolder, provider } = this.#request;
     const { card } = model;
@@ -275,7 +276,7 @@ class Run {
     let { map } = making;
     let probe: MethodProbe | null = null;
     for (const metric of this.#request.metrics) {
-      this.#throwIfCancelled();
+      throwIfCancelled(this.#signal);
       try {
         let measured = this.#known.measured(key, context, metric);
         if (measured === undefined) {
@@ -331,10 +332,6 @@ class Run {
       mask,
       map: fileOf(key),
     };
-  }
-
-  #throwIfCancelled(): void {
-    if (this.#signal.aborted) throw new PathlightError('cancelled', 'Cancelled');
   }
 }
 

@@ -2,7 +2,7 @@
 import { baselineName } from '../../../core/attribution/stated.ts';
 import { Sketch } from '../../report/drawing.ts';
 import { fixed, significant } from '../../report/numbers.ts';
-import { color, size } from '../../report/theme.ts';
+import { color, hexOf, size } from '../../report/theme.ts';
 import type { Typesetter } from '../../report/typesetter.ts';
 import { grouped } from '../grouped.ts';
 import type { AgreementRow } from '../row.ts';
@@ -179,13 +179,7 @@ function putCell(
 export function shadeOf(value: number): string {
   const end = value < 0 ? [213, 94, 0] : [0, 90, 150];
   const share = Math.min(1, Math.abs(value));
-  return `#${end
-    .map((to) =>
-      Math.round(255 + share * (to - 255))
-        .toString(16)
-        .padStart(2, '0'),
-    )
-    .join('')}`;
+  return hexOf(end.map((to) => 255 + share * (to - 255)));
 }
 
 function nullsOf(pairs: readonly Pair[], measure: Measure): string {

@@ -1,11 +1,12 @@
 /** What do the maps look like? One row an image, one column a method or a baseline, all maps of a row in one scale. */
-import { colorAt, divergingColors } from '../../../core/imaging/colormap.ts';
+import { divergingColors } from '../../../core/imaging/colormap.ts';
 import type { OverlayStyle } from '../../../core/imaging/blend.ts';
 import { completeMethod, mapScale, type MapScale } from '../../../core/attribution/choices.ts';
 import { methods } from '../../../core/attribution/methods.ts';
 import { baselineName, lowerFirst } from '../../../core/attribution/stated.ts';
 import type { MetricId } from '../../../core/metrics/metrics.ts';
 import type { Value } from '../../../core/metrics/subject.ts';
+import { colorStrip } from '../../report/color-strip.ts';
 import { contour, type Segment } from '../../report/contour.ts';
 import { round, type Sketch } from '../../report/drawing.ts';
 import { fixed, significant } from '../../report/numbers.ts';
@@ -404,16 +405,8 @@ function putColorBar(sketch: Sketch, y: number, { contributions, slopes }: Color
   if (meanings.length === 0) return;
   const bar = 260;
   const left = (sheetWidth - bar) / 2;
-  const steps = 64;
-  for (let i = 0; i < steps; i++) {
-    const rgb = colorAt(divergingColors, i / (steps - 1)).map((part) =>
-      Math.round(255 * part)
-        .toString(16)
-        .padStart(2, '0'),
-    );
-    // Each strip reaches under the next one, so that no white hairlines show between them.
-    const strip = Math.min((2 * bar) / steps, bar - (i * bar) / steps);
-    sketch.rectangle(left + (i * bar) / steps, y, strip, 6, { fill: `#${rgb.join('')}` });
+  for (const { x, width, fill } of colorStrip(divergingColors, { x: left, width: bar })) {
+    sketch.rectangle(x, y, width, 6, { fill });
   }
   const label = (line: number, text: string, x: number, align: 'left' | 'center' | 'right'): void => {
     sketch.text(text, { x, y: y + 7 + 9 * line, align }, { color: color.soft });

@@ -1,11 +1,11 @@
 /** How alike the maps of different methods are, over the images: what agreement.csv says of baselines, said of methods. */
 import type { BaselineId } from '../../../core/attribution/baseline-kinds.ts';
 import type { MethodId } from '../../../core/attribution/methods.ts';
+import { throwIfCancelled } from '../../../core/attribution/path.ts';
 import { agreementOf } from '../../../core/metrics/agreement.ts';
 import { bootstrapMean } from '../../../core/metrics/interval.ts';
 import { grouped } from '../grouped.ts';
 import type { AgreementRow, StudyMap } from '../row.ts';
-import { throwIfCancelled } from './cancelled.ts';
 
 export interface MethodAgreementRow extends Pick<
   AgreementRow,
