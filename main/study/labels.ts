@@ -19,18 +19,20 @@ export interface Labels {
 export function readLabels(text: string, images: readonly string[]): Labels {
   const [header = [], ...records] = readCsv(text);
   const [fileAt, labelAt] = ['file', 'label'].map((name) => columnOf(header, name));
-  const names = [
+  const [names, stems, bases] = [
     grouped(images, (image) => image),
     grouped(images, stemOf),
-    // Tables often name files without their folders, or with others.
     grouped(images, (image) => baseOf(stemOf(image))),
   ];
-  const fitting = (file: string): readonly string[] => {
-    const keys = [file, stemOf(file), baseOf(stemOf(file))];
-    return (
-      names.flatMap((known, k) => [known.get(keys[k] ?? '') ?? []]).find((found) => found.length > 0) ?? []
-    );
-  };
+  const fitting = (file: string): readonly string[] =>
+    names.get(file) ??
+    // What looks like an ending may be part of a name that stands without its own.
+    stems.get(file) ??
+    stems.get(stemOf(file)) ??
+    // Tables often name files without their folders, or with others.
+    bases.get(baseOf(file)) ??
+    bases.get(baseOf(stemOf(file))) ??
+    [];
 
   const labels = new Map<string, string>();
   const [unknown, ambiguous, twice, contradictory] = [[], [], [], new Set<string>()] as [

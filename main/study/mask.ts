@@ -16,10 +16,13 @@ export interface DrawnMask {
 const MOST_BYTES = 64 * 2 ** 20;
 const MOST_PIXELS = 2 ** 26;
 
-/** The file that a mask of an image stands in: the image's name with .png for its ending, below the same subfolder or straight in the folder. */
+/**
+ * The file that a mask of an image stands in: the image's name with .png behind it or for its ending, below the same subfolder or straight in
+ * the folder.
+ */
 async function fileOf(folder: string, image: string): Promise<string | null> {
-  const name = `${stemOf(image)}.png`;
-  for (const each of new Set([name, path.posix.basename(name)])) {
+  const names = [`${image}.png`, `${stemOf(image)}.png`];
+  for (const each of new Set([...names, ...names.map((name) => path.posix.basename(name))])) {
     const file = path.join(folder, each);
     if (
       await stat(file).then(

@@ -73,6 +73,13 @@ describe('labels', () => {
     expect(labels.notes).toEqual(['1 image has no label: 1.2.840.4.8']);
   });
 
+  test('belong to the file whose whole name they state, though another is called like its beginning', () => {
+    const labels = readLabels('file,label\nDoe.John,P\nward/Roe.Jane,N\n', [
+      ...['Doe.John.dcm', 'Doe.dcm', 'Roe.Jane.dcm', 'Roe.dcm'],
+    ]);
+    expect(['Doe.John.dcm', 'Doe.dcm', 'Roe.Jane.dcm', 'Roe.dcm'].map(labels.of)).toEqual(['P', '', 'N', '']);
+  });
+
   test('that do not fit are said, and count for nothing', () => {
     const text = 'file,label\nz.dcm,P\nward/a.dcm,P\nward/a,P\nc.dcm,P\nc.dcm,N\nd,\n';
     const labels = readLabels(text, [...images, 'd.dcm']);

@@ -89,6 +89,10 @@ test('a mask of an image named by its UID has all of its numbers', async () => {
   expect(await readMask(folder, '1.2.840.4.7', 1, 1)).not.toBeNull();
   expect(await readMask(folder, '1.2.840.4.7.dcm', 1, 1)).not.toBeNull();
   expect(await readMask(folder, '1.2.840.4', 1, 1)).toBeNull();
+  // An image without an ending, though its name looks as if it had one.
+  png('Doe.John.png', 1, 1, 1, [255]);
+  png('Doe.png', 2, 1, 1, [0, 0]);
+  expect(rows((await readMask(folder, 'Doe.John', 1, 1))?.mask)).toEqual([1]);
 });
 
 test('what is no PNG is refused by its name, and what claims to be huge before it is unpacked', async () => {
