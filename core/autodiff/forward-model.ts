@@ -65,6 +65,8 @@ function needsRewriting(model: Model, ends: Ends): boolean {
     (ends.externalFiles?.size ?? 0) > 0 ||
     Object.keys(ends.heldInputs ?? {}).length > 0 ||
     ends.layout === 'NHWC' ||
+    // The runtime wants a value even for inputs that nothing reads.
+    model.graph.inputs.length > 1 ||
     // What the output does not need has not been checked, and the runtime would compute some of it while it opens the file.
     needed(model.graph, ends.output).length < model.graph.nodes.length ||
     (ends.elementType !== undefined && declared?.type !== ends.elementType)

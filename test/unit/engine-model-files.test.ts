@@ -224,6 +224,17 @@ test.each([
   await expect(both(model)).rejects.toMatchObject({ kind: 'unsupported', message: refusal });
 });
 
+test('a further input that nothing reads is left out', async () => {
+  const bytes = modelBytes({
+    nodes: layers,
+    constants,
+    inputs: [declaration('x', ['N', 4]), declaration('age', ['N', 1])],
+    outputs: [declaration('y', ['N', 3])],
+  });
+  const any = await both(save('dynamic', plain));
+  expect((await both(save('unread', bytes))).output).toEqual(any.output);
+});
+
 test('a double model is fed float32', async () => {
   const bytes = modelBytes({
     nodes: layers,
