@@ -3,8 +3,10 @@ import { PathlightError } from '../../core/contract/errors.ts';
 import { elementCount } from '../../core/onnx/tensor.ts';
 import { normalNumbers, randomSource } from '../../core/metrics/random.ts';
 
-/** Of the greater score. Rounding that depends on the batch stays far below, the neighbour's own part does not. */
+/** Of the greater score, or of `floor`. Rounding that depends on the batch stays far below, the neighbour's own part does not. */
 const tolerance = 1e-3;
+/** Below it a score may be what rounding left of greater numbers: the logarithm of a probability of almost 1. */
+const floor = 0.01;
 
 /**
  * Makes sure that a model's answer for an image does not depend on what lies beside it in the batch (statistics of the batch, a softmax
@@ -19,7 +21,7 @@ export async function refuseMixedImages(model: DifferentiableModel): Promise<voi
   const [a = NaN] = alone;
   const [b = NaN, other = NaN] = beside;
   // Scores that are no numbers are another complaint.
-  if (!(Math.abs(a - b) > tolerance * Math.max(Math.abs(a), Math.abs(other)))) return;
+  if (!(Math.abs(a - b) > tolerance * Math.max(Math.abs(a), Math.abs(other), floor))) return;
   throw new PathlightError(
     'unsupported',
     `The model's answer for an image depends on the images beside it in the batch: the same image scored ${a.toPrecision(3)} alone and ${b.toPrecision(3)} beside another`,

@@ -16,7 +16,7 @@ import { buildGradientModel, type GradientModel } from '../../core/autodiff/inde
 import type { Objective } from '../../core/autodiff/objective.ts';
 import type { DeviceInfo, Provider } from '../../core/contract/device.ts';
 import { readModel, withNodes } from '../../core/onnx/file.ts';
-import { withoutNeedlessReorders } from '../../core/onnx/reorders.ts';
+import { withoutNeedlessReorders } from '../../core/autodiff/reorders.ts';
 import { codeIdentity } from '../app/root.ts';
 import { writeFilesAtomically } from '../app/write-files.ts';
 import type { EngineModel } from './engine.ts';

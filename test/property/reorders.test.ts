@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { AttributeValues } from '../../core/onnx/builder.ts';
 import { withNodes } from '../../core/onnx/file.ts';
 import type { Declaration, Node } from '../../core/onnx/graph.ts';
-import { withoutNeedlessReorders } from '../../core/onnx/reorders.ts';
+import { withoutNeedlessReorders } from '../../core/autodiff/reorders.ts';
 import { integers, scalar, type Tensor } from '../../core/onnx/tensor.ts';
 import { openSession, runSession } from '../../main/engine/sessions.ts';
 import { randomNumbers } from '../support/against-runtime.ts';

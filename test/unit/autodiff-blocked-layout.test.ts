@@ -5,7 +5,7 @@ import { Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { buildGradientModel, type GradientModel } from '../../core/autodiff/index.ts';
 import { readModel, withNodes } from '../../core/onnx/file.ts';
-import { withoutNeedlessReorders } from '../../core/onnx/reorders.ts';
+import { withoutNeedlessReorders } from '../../core/autodiff/reorders.ts';
 import { floats, openSession } from '../../main/engine/sessions.ts';
 import { resnet50 } from '../support/classifiers.ts';
 import { declaration, drawnWeights, modelBytes, node } from '../support/onnx-models.ts';

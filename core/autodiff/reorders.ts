@@ -5,13 +5,12 @@
  * operator that it does not know to work in blocks. But to an element-wise operator on images of one shape the order is all one, and Split
  * and Concat along the channels move whole blocks as they move channels: inside the blocks they compute the same bits.
  */
-import { attributes, int } from './attributes.ts';
-import type { Outline } from './file.ts';
-import type { Node } from './graph.ts';
-import { elementCount } from './tensor.ts';
+import { attributes, int } from '../onnx/attributes.ts';
+import type { Outline } from '../onnx/file.ts';
+import type { Node } from '../onnx/graph.ts';
+import { elementCount } from '../onnx/tensor.ts';
+import { BLOCK } from './blocked-layout.ts';
 
-/** The widest block. Channels that fill it fill a narrower one, too. */
-const BLOCK = 16;
 const DOMAIN = 'com.microsoft.nchwc';
 
 const ELEMENTWISE: ReadonlySet<string> = new Set([
@@ -22,7 +21,7 @@ const ELEMENTWISE: ReadonlySet<string> = new Set([
 /** @returns the nodes that compute the same and reorder less; null where nothing can be spared */
 export function withoutNeedlessReorders({ nodes, values, outputs }: Outline): readonly Node[] | null {
   const shapes = new Map(values.map(({ name, shape }) => [name, shape]));
-  /** The channels of an image that fills its blocks, otherwise 0. */
+  /** The channels of an image that fills the widest blocks, and so narrower ones, too; otherwise 0. */
   const channelsOf = (name: string): number => {
     const shape = shapes.get(name) ?? [];
     const channels = shape[1];
